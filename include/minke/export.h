@@ -1,0 +1,13 @@
+/* Symbol visibility and compiler hints of the public headers. */
+#ifndef MINKE_EXPORT_H
+#define MINKE_EXPORT_H
+
+#if defined(__GNUC__)
+#define MINKE_API __attribute__((visibility("default")))
+#define MINKE_MUST_USE __attribute__((warn_unused_result))
+#else
+#define MINKE_API
+#define MINKE_MUST_USE
+#endif
+
+#endif

@@ -1,0 +1,161 @@
+/*
+ * A libp2p host over WebRTC: sockets, time and the standard protocols included.
+ *
+ *     minke_host_t *host = minke_host_new(NULL);
+ *     minke_listen(host, "/ip4/0.0.0.0/udp/9090/webrtc-direct");
+ *     minke_handle(host, "/echo/1.0.0");
+ *     minke_event_t event;
+ *     while (minke_wait(host, &event, -1) == MINKE_OK) ...
+ *
+ * A host lives on one thread, takes no lock and never calls you: things happen inside minke_wait or minke_poll, and come
+ * out as events. Identify and ping are served by the host itself.
+ */
+#ifndef MINKE_MINKE_H
+#define MINKE_MINKE_H
+
+#include <minke/transport.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** The version of this header. */
+#define MINKE_VERSION "0.1.0"
+/** The version of the library. */
+MINKE_API const char *minke_version(void);
+
+typedef struct minke_host minke_host_t;
+
+/** How a host is made. Fill it with minke_host_defaults, then change what you need. */
+typedef struct minke_host_options {
+    size_t size; /**< sizeof of this structure, set by minke_host_defaults */
+    minke_transport_options_t transport;
+    const char *agent; /**< what identify says we are; copied. Default "minke/" MINKE_VERSION. At most 128 bytes */
+    bool serve_perf;   /**< serve /perf/1.0.0: whoever connects can make us send. Default false */
+    bool identify;     /**< ask every peer who it is when it connects. Default true */
+} minke_host_options_t;
+
+MINKE_API void minke_host_defaults(minke_host_options_t *options);
+
+/** A host, or NULL: out of memory or descriptors, or options that cannot be used. `options` NULL: all defaults. */
+MINKE_API minke_host_t *minke_host_new(const minke_host_options_t *options);
+
+/** Says goodbye to every peer and frees all. NULL is allowed. */
+MINKE_API void minke_host_free(minke_host_t *host);
+
+typedef enum minke_event_type {
+    MINKE_EVENT_LISTENING = 1, /**< `addr`: a full multiaddr that can be dialled now */
+    MINKE_EVENT_LISTEN_FAILED, /**< `addr`: what was asked for; `close.text`: why not */
+    MINKE_EVENT_CONNECTED,     /**< `connection`, `peer`, `addr` (the remote's), `inbound` */
+    MINKE_EVENT_DISCONNECTED,  /**< `connection`, `peer` ("" if it never got that far), `inbound`, `close` */
+    MINKE_EVENT_IDENTIFIED,    /**< `connection`, `peer`: minke_identify_get has news */
+    MINKE_EVENT_STREAM_OPENED, /**< `connection`, `stream`, `protocol`, `inbound`: negotiated */
+    MINKE_EVENT_STREAM_READABLE, /**< `stream`: something changed, read until told to stop */
+    MINKE_EVENT_STREAM_WRITABLE, /**< `stream`: something changed, write until told to stop */
+    MINKE_EVENT_STREAM_CLOSED  /**< `stream`, `error` as for transport streams, MINKE_ERROR_UNSUPPORTED: the remote does
+                                    not speak the protocol. The last event of a stream */
+} minke_event_type_t;
+
+/** Fields that a type does not name are zero or NULL. Strings are valid until the next minke_wait or minke_poll. */
+typedef struct minke_event {
+    minke_event_type_t type;
+    minke_connection_t connection;
+    minke_stream_t stream;
+    const char *addr;
+    const char *peer;
+    const char *protocol;
+    bool inbound;
+    int error;
+    uint32_t error_code;
+    minke_close_t close;
+} minke_event_t;
+
+/**
+ * Waits for the next event, at most `timeout_ms` (negative: for ever).
+ * @return MINKE_OK; MINKE_ERROR_TIMEOUT; MINKE_ERROR_AGAIN when a signal interrupted the wait; MINKE_ERROR_SYSTEM.
+ */
+MINKE_API MINKE_MUST_USE int minke_wait(minke_host_t *host, minke_event_t *event, int timeout_ms);
+
+/** The same without waiting: MINKE_OK or MINKE_ERROR_AGAIN. Call it until AGAIN whenever minke_fd is readable or
+ * minke_timeout has passed, and after calls that make something to send. */
+MINKE_API MINKE_MUST_USE int minke_poll(minke_host_t *host, minke_event_t *event);
+
+/** For a loop of your own: readable when there is something to do. Valid as long as the host; do not read from it. */
+MINKE_API int minke_fd(const minke_host_t *host);
+/** Milliseconds until minke_poll must be called even if the descriptor is quiet; -1: no need. */
+MINKE_API int minke_timeout(const minke_host_t *host);
+
+/**
+ * Listens on /ip4|ip6/../udp/../webrtc-direct; port 0 takes any, an unspecified address all interfaces. LISTENING events
+ * follow, one for each address, or LISTEN_FAILED.
+ * @return MINKE_OK; MINKE_ERROR_MALFORMED; MINKE_ERROR_ADDRESS; MINKE_ERROR_NO_MEMORY.
+ */
+MINKE_API MINKE_MUST_USE int minke_listen(minke_host_t *host, const char *multiaddr);
+
+/** Announces these instead of the interfaces' own addresses from now on: /ip4|ip6/../udp/../webrtc-direct as the outside
+ * sees the listeners (port forwarding, cloud). Call it before minke_listen; several calls add up. */
+MINKE_API MINKE_MUST_USE int minke_announce(minke_host_t *host, const char *multiaddr);
+
+/** Serves a protocol: STREAM_OPENED tells of each stream. MINKE_ERROR_EXISTS; MINKE_ERROR_INVALID: empty or longer than
+ * 255 bytes; MINKE_ERROR_NO_MEMORY. */
+MINKE_API MINKE_MUST_USE int minke_handle(minke_host_t *host, const char *protocol);
+
+/** Dials; see minke_transport_dial. CONNECTED or DISCONNECTED follows. */
+MINKE_API MINKE_MUST_USE int minke_dial(minke_host_t *host, const char *multiaddr, int version,
+                                        minke_connection_t *connection);
+/** Ends a connection. DISCONNECTED follows. */
+MINKE_API MINKE_MUST_USE int minke_close(minke_host_t *host, minke_connection_t connection);
+
+/** Opens a stream for a protocol. Data may be written at once; STREAM_OPENED comes when the remote has agreed,
+ * STREAM_CLOSED with MINKE_ERROR_UNSUPPORTED if it does not. Errors as for minke_transport_open. */
+MINKE_API MINKE_MUST_USE int minke_open(minke_host_t *host, minke_connection_t connection, const char *protocol,
+                                        minke_stream_t *stream);
+
+/** These are the stream calls of minke/transport.h; only the arguments differ. */
+MINKE_API MINKE_MUST_USE ssize_t minke_stream_write(minke_host_t *host, minke_stream_t stream, const void *data,
+                                                    size_t len);
+MINKE_API MINKE_MUST_USE ssize_t minke_stream_peek(minke_host_t *host, minke_stream_t stream, const uint8_t **data);
+MINKE_API int minke_stream_consume(minke_host_t *host, minke_stream_t stream, size_t len);
+MINKE_API int minke_stream_finish(minke_host_t *host, minke_stream_t stream);
+MINKE_API int minke_stream_reset(minke_host_t *host, minke_stream_t stream, uint32_t code);
+MINKE_API int minke_stream_stop(minke_host_t *host, minke_stream_t stream, uint32_t code);
+
+/** What a peer said of itself. Strings are valid until the next minke_wait or minke_poll. */
+typedef struct minke_identify_info {
+    const char *agent;            /**< "" if it gave none */
+    const char *protocol_version; /**< "" if it gave none */
+    const char *observed;         /**< our address as it sees us, "" if it did not say */
+    const char *const *protocols;
+    size_t protocols_n;
+    const char *const *addresses; /**< where it listens */
+    size_t addresses_n;
+} minke_identify_info_t;
+
+/** MINKE_ERROR_STATE before the IDENTIFIED event of this connection. */
+MINKE_API MINKE_MUST_USE int minke_identify_get(minke_host_t *host, minke_connection_t connection,
+                                                minke_identify_info_t *info);
+
+/** Our peer id, base58btc. */
+MINKE_API void minke_self(const minke_host_t *host, char text[MINKE_PEER_BYTES]);
+/** Figures of one connection, and counters of all. */
+MINKE_API MINKE_MUST_USE int minke_stats(const minke_host_t *host, minke_connection_t connection,
+                                         minke_connection_stats_t *stats);
+MINKE_API const minke_counters_t *minke_counters(const minke_host_t *host);
+
+/* ---- keys ---- */
+
+/** Makes a new Ed25519 identity: a serialized libp2p PrivateKey. Returns its length; MINKE_ERROR_NO_SPACE (128 bytes are
+ * enough); MINKE_ERROR_CRYPTO. */
+MINKE_API MINKE_MUST_USE ssize_t minke_key_new(uint8_t *out, size_t capacity);
+/** The peer id that belongs to a serialized PrivateKey, and the name of its type ("Ed25519"). `type` may be NULL.
+ * MINKE_ERROR_MALFORMED; MINKE_ERROR_UNSUPPORTED; MINKE_ERROR_NO_MEMORY. */
+MINKE_API MINKE_MUST_USE int minke_key_peer(const uint8_t *key, size_t len, char text[MINKE_PEER_BYTES],
+                                            const char **type);
+/** Its certhash, multibase: what a listener with this key announces. `out` of 64 bytes is enough. */
+MINKE_API MINKE_MUST_USE int minke_key_certhash(const uint8_t *key, size_t len, char *out, size_t capacity);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,258 @@
+/*
+ * The transport: webrtc-direct without any I/O, for programs that own their loop, their sockets or their libp2p host.
+ *
+ * Nothing here opens a socket, reads a clock or calls the application. The caller
+ *
+ *   - hands in datagrams and time:   minke_transport_recv, minke_transport_tick
+ *   - sends what comes out:          minke_transport_transmit, until it returns 0
+ *   - drains events:                 minke_transport_event, until it returns false
+ *   - sleeps until                   minke_transport_deadline, or until a datagram arrives
+ *
+ * in that order after everything it does, on one thread. Connections and streams are numbers; a stale number is an
+ * error, never a crash.
+ */
+#ifndef MINKE_TRANSPORT_H
+#define MINKE_TRANSPORT_H
+
+#include <minke/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct minke_transport minke_transport_t;
+
+/** Sizes of texts, terminator included. */
+enum { MINKE_ADDR_BYTES = 1024, MINKE_PEER_BYTES = 64 };
+
+/** A datagram buffer of this size takes everything that the transport wants to send at once. */
+enum { MINKE_TRAIN_BYTES = 65536 };
+
+/**
+ * How a transport is made. Fill it with minke_transport_defaults, then change what you need.
+ * Functions and what they point to must outlive the transport; keys are copied.
+ */
+typedef struct minke_transport_options {
+    size_t size; /**< sizeof of this structure, set by minke_transport_defaults: how a later library knows yours */
+
+    minke_allocator_t allocator; /**< default: realloc and free of the C library */
+    minke_random_t random;       /**< default: OpenSSL's generator */
+    minke_trace_t trace;         /**< default: none */
+
+    /** The identity: a serialized libp2p PrivateKey of any of the four types. NULL: see `public_key`. */
+    const uint8_t *private_key;
+    size_t private_key_len;
+    /** An identity whose private key is elsewhere: a serialized PublicKey and a function that signs, writing at most
+     * `capacity` bytes and returning how many, or a negative error. Both NULL: a fresh Ed25519 identity. */
+    const uint8_t *public_key;
+    size_t public_key_len;
+    ssize_t (*sign)(void *user, const uint8_t *message, size_t len, uint8_t *signature, size_t capacity);
+    void *sign_user;
+
+    uint32_t connections_max;     /**< connections at once, both directions. Default 4096 */
+    uint32_t handshakes_max;      /**< inbound connections that have not completed Noise. Default 128, as go-libp2p */
+    uint32_t strangers_max;       /**< addresses that sent a check and nothing more yet. Default 1024 */
+    uint32_t inbound_streams_max; /**< per connection; further ones are reset. Default 512 */
+    uint32_t receive_window;      /**< bytes per connection, received and not yet consumed. Default 2 MiB */
+    uint32_t send_buffer;         /**< bytes per stream, written and not yet sent. Default 256 KiB */
+
+    minke_time_t handshake_after; /**< set-up must be done by then. Default 10 s for inbound, as go and js */
+    minke_time_t dial_after;      /**< the same for a dial. Default 15 s */
+    minke_time_t silent_after;    /**< nothing authentic received this long ends a connection. Default 30 s */
+} minke_transport_options_t;
+
+MINKE_API void minke_transport_defaults(minke_transport_options_t *options);
+
+/**
+ * Makes a transport. `options` NULL: all defaults.
+ * @return MINKE_OK; MINKE_ERROR_NO_MEMORY; MINKE_ERROR_MALFORMED or MINKE_ERROR_UNSUPPORTED for a key that cannot be
+ *         used; MINKE_ERROR_INVALID for options out of range; MINKE_ERROR_CRYPTO if OpenSSL refuses to work.
+ */
+MINKE_API MINKE_MUST_USE int minke_transport_new(const minke_transport_options_t *options, minke_time_t now,
+                                                 minke_transport_t **out);
+
+/** Ends everything without a word to the remotes (close connections first to say goodbye). NULL is allowed. */
+MINKE_API void minke_transport_free(minke_transport_t *transport);
+
+/* ---- input ---- */
+
+/**
+ * Hands in datagrams that arrived together from one address. The bytes are changed (decrypted in place).
+ * @return MINKE_OK, also when they were dropped; MINKE_ERROR_NOT_MINE when the first byte says that they belong to
+ *         another protocol on the same port (RFC 7983: QUIC, TURN, RTP): nothing was touched.
+ */
+MINKE_API int minke_transport_recv(minke_transport_t *transport, const minke_train_t *train, const minke_path_t *path,
+                                   minke_time_t now);
+
+/** Lets time pass: call at the deadline or any time. */
+MINKE_API void minke_transport_tick(minke_transport_t *transport, minke_time_t now);
+
+/** When minke_transport_tick is due next; MINKE_TIME_NEVER: not before something else happens. */
+MINKE_API minke_time_t minke_transport_deadline(const minke_transport_t *transport);
+
+/* ---- output ---- */
+
+/**
+ * The next datagrams to send, built in the caller's buffer of at least MINKE_TRAIN_BYTES.
+ * @return how many datagrams; 0: nothing now. `train` and `path` say what goes where. A send that fails is a lost
+ *         datagram: carry on.
+ */
+MINKE_API MINKE_MUST_USE size_t minke_transport_transmit(minke_transport_t *transport, uint8_t *buffer, size_t capacity,
+                                                         minke_train_t *train, minke_path_t *path, minke_time_t now);
+
+typedef enum minke_transport_event_type {
+    /** Open a UDP socket bound to `address`, then call minke_transport_socket_opened or _failed. */
+    MINKE_TRANSPORT_SOCKET_OPEN = 1,
+    /** Close that socket. */
+    MINKE_TRANSPORT_SOCKET_CLOSE,
+    /** `connection` is up and authenticated: minke_transport_peer tells whose. */
+    MINKE_TRANSPORT_CONNECTED,
+    /** `connection` has ended, or a dial failed; `close` says why. Its number is stale from now on. */
+    MINKE_TRANSPORT_CLOSED,
+    /** The remote opened `stream`. */
+    MINKE_TRANSPORT_STREAM_OPENED,
+    /** Something can be read from `stream`: bytes, its end, or an error. */
+    MINKE_TRANSPORT_STREAM_READABLE,
+    /** `stream` takes bytes again, or never will. */
+    MINKE_TRANSPORT_STREAM_WRITABLE,
+    /** The last event of `stream`: finished both ways (error MINKE_OK), reset (MINKE_ERROR_STREAM_RESET), or gone with
+     * its connection (MINKE_ERROR_CONNECTION_CLOSED). Its number is stale from the next minke_transport_event on. */
+    MINKE_TRANSPORT_STREAM_CLOSED
+} minke_transport_event_type_t;
+
+/** Which fields hold something is said at each type; the others are zero. */
+typedef struct minke_transport_event {
+    minke_transport_event_type_t type;
+    minke_socket_t socket;
+    minke_connection_t connection;
+    minke_stream_t stream;
+    minke_address_t address;
+    bool inbound;        /**< CONNECTED, CLOSED: the remote dialled */
+    int error;           /**< STREAM_CLOSED */
+    uint32_t error_code; /**< STREAM_CLOSED by reset: the remote's code, 0 if it gave none */
+    minke_close_t close;
+} minke_transport_event_t;
+
+/** The next event, oldest connection first. At most one of each type is pending per stream. False: none. */
+MINKE_API MINKE_MUST_USE bool minke_transport_event(minke_transport_t *transport, minke_transport_event_t *event);
+
+/* ---- sockets ---- */
+
+/**
+ * Asks for a listening socket on an IP address and port (0: any). A SOCKET_OPEN event follows.
+ * @return MINKE_OK and the socket's number; MINKE_ERROR_INVALID; MINKE_ERROR_NO_MEMORY.
+ */
+MINKE_API MINKE_MUST_USE int minke_transport_listen(minke_transport_t *transport, const minke_address_t *address,
+                                                    minke_socket_t *socket);
+
+/** The socket is open and bound to this address. MINKE_ERROR_STALE: nobody wants it any more, close it. */
+MINKE_API MINKE_MUST_USE int minke_transport_socket_opened(minke_transport_t *transport, minke_socket_t socket,
+                                                           const minke_address_t *bound, minke_time_t now);
+/** It could not be opened: what waited for it fails. `reason` is a sentence for people. */
+MINKE_API void minke_transport_socket_failed(minke_transport_t *transport, minke_socket_t socket, const char *reason,
+                                             minke_time_t now);
+/** Gives a listening socket up. Connections that came over it end. */
+MINKE_API void minke_transport_unlisten(minke_transport_t *transport, minke_socket_t socket, minke_time_t now);
+
+/* ---- connections ---- */
+
+/**
+ * Dials /ip4|ip6/../udp/../webrtc-direct/certhash/..[/p2p/..]. A SOCKET_OPEN event follows, then CONNECTED or CLOSED.
+ * @param version 1 or 2 of webrtc-direct: 1 is what js and rust listeners know, go and Minke know both.
+ * @return MINKE_OK and the connection's number; MINKE_ERROR_MALFORMED or MINKE_ERROR_ADDRESS for what is no such
+ *         address; MINKE_ERROR_LIMIT; MINKE_ERROR_NO_MEMORY.
+ */
+MINKE_API MINKE_MUST_USE int minke_transport_dial(minke_transport_t *transport, const char *multiaddr, int version,
+                                                  minke_time_t now, minke_connection_t *connection);
+
+/** Ends a connection: its streams fail, the remote is told. CLOSED follows. */
+MINKE_API int minke_transport_close(minke_transport_t *transport, minke_connection_t connection,
+                                                   const char *reason, minke_time_t now);
+
+/** The authenticated peer id (base58btc, terminated). MINKE_ERROR_STATE before CONNECTED. */
+MINKE_API MINKE_MUST_USE int minke_transport_peer(const minke_transport_t *transport, minke_connection_t connection,
+                                                  char text[MINKE_PEER_BYTES]);
+
+/** The remote's serialized libp2p PublicKey, valid as long as the connection. MINKE_ERROR_STATE before CONNECTED. */
+MINKE_API MINKE_MUST_USE int minke_transport_peer_key(const minke_transport_t *transport,
+                                                      minke_connection_t connection, const uint8_t **key, size_t *len);
+
+typedef struct minke_connection_stats {
+    bool inbound;
+    int version;         /**< of webrtc-direct: 1 or 2 */
+    minke_layer_t layer; /**< the set-up step in progress; MINKE_LAYER_HOST once connected */
+    minke_path_t path;   /**< where data goes now */
+    minke_time_t started_at;
+    minke_time_t ice_at, dtls_at, sctp_at, noise_at; /**< when each step was done; 0: not yet */
+    minke_time_t smoothed_rtt;                       /**< 0: not measured yet */
+    uint64_t bytes_sent, bytes_received;             /**< UDP payload, checks not counted */
+    uint64_t chunks_retransmitted;
+    uint32_t congestion_window, in_flight, peer_window; /**< bytes */
+    uint32_t streams;                                   /**< open now, both directions */
+} minke_connection_stats_t;
+
+MINKE_API MINKE_MUST_USE int minke_transport_stats(const minke_transport_t *transport, minke_connection_t connection,
+                                                   minke_connection_stats_t *stats);
+
+/** The counters since the transport was made. Valid as long as it. */
+MINKE_API const minke_counters_t *minke_transport_counters(const minke_transport_t *transport);
+
+/** Our own peer id, base58btc. */
+MINKE_API void minke_transport_self(const minke_transport_t *transport, char text[MINKE_PEER_BYTES]);
+
+/** The full multiaddr of a listener at this IP address and port: with certhash and peer id.
+ * @return its length; MINKE_ERROR_NO_SPACE (MINKE_ADDR_BYTES is always enough); MINKE_ERROR_ADDRESS. */
+MINKE_API MINKE_MUST_USE ssize_t minke_transport_address(const minke_transport_t *transport,
+                                                         const minke_address_t *address, char *text, size_t capacity);
+
+/* ---- streams ---- */
+
+/**
+ * Opens a stream; it can be written to at once.
+ * @return MINKE_OK; MINKE_ERROR_STALE; MINKE_ERROR_STATE before CONNECTED; MINKE_ERROR_LIMIT: too many are open, try
+ *         again when one has closed; MINKE_ERROR_NO_MEMORY.
+ */
+MINKE_API MINKE_MUST_USE int minke_transport_open(minke_transport_t *transport, minke_connection_t connection,
+                                                  minke_time_t now, minke_stream_t *stream);
+
+/**
+ * Takes as much of `data` as fits, never blocks; what it took will be sent in order.
+ * @return bytes taken, > 0 unless len is 0; MINKE_ERROR_AGAIN: full, STREAM_WRITABLE follows; MINKE_ERROR_STREAM_FINISHED,
+ *         _STOPPED, _RESET, MINKE_ERROR_STALE: never again; MINKE_ERROR_NO_MEMORY: nothing was taken.
+ */
+MINKE_API MINKE_MUST_USE ssize_t minke_transport_write(minke_transport_t *transport, minke_stream_t stream,
+                                                       const void *data, size_t len, minke_time_t now);
+
+/**
+ * Shows the next bytes without copying or consuming them.
+ * @return how many, contiguous, valid until the next call that concerns this stream; 0: the remote finished and all has
+ *         been consumed; MINKE_ERROR_AGAIN: nothing yet, STREAM_READABLE follows; MINKE_ERROR_STREAM_RESET;
+ *         MINKE_ERROR_STALE.
+ */
+MINKE_API MINKE_MUST_USE ssize_t minke_transport_peek(minke_transport_t *transport, minke_stream_t stream,
+                                                      const uint8_t **data);
+
+/** Drops `len` bytes that were peeked at: only this makes room for more. MINKE_ERROR_INVALID: more than there are. */
+MINKE_API int minke_transport_consume(minke_transport_t *transport, minke_stream_t stream, size_t len,
+                                                     minke_time_t now);
+
+/** Ends our direction after what was written. MINKE_ERROR_STREAM_FINISHED if it was. */
+MINKE_API int minke_transport_finish(minke_transport_t *transport, minke_stream_t stream,
+                                                    minke_time_t now);
+
+/** Ends both directions at once; what is unsent or unread is lost. `code` 0: none. STREAM_CLOSED follows. */
+MINKE_API int minke_transport_reset(minke_transport_t *transport, minke_stream_t stream, uint32_t code,
+                                                   minke_time_t now);
+
+/** Tells the remote that nothing more will be read; what is unread is dropped. Writing goes on. */
+MINKE_API int minke_transport_stop(minke_transport_t *transport, minke_stream_t stream, uint32_t code,
+                                                  minke_time_t now);
+
+/** How many bytes minke_transport_write would take now; 0 also for a stale number. */
+MINKE_API size_t minke_transport_writable(const minke_transport_t *transport, minke_stream_t stream);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

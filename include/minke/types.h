@@ -1,0 +1,117 @@
+/* The small types that every other public header is written in. */
+#ifndef MINKE_TYPES_H
+#define MINKE_TYPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <minke/counters.h>
+#include <minke/error.h>
+#include <minke/export.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** An instant: microseconds on a monotonic clock of the caller's choice. Every call that can move time takes one. */
+typedef uint64_t minke_time_t;
+
+/** No instant: nothing is due. */
+#define MINKE_TIME_NEVER UINT64_MAX
+
+/** A connection: a number with a generation. A number that has died stays invalid and is never reused. 0 is none. */
+typedef uint64_t minke_connection_t;
+
+/** A stream of any connection, likewise. */
+typedef uint64_t minke_stream_t;
+
+/** A UDP socket that the transport has asked for, likewise. */
+typedef uint32_t minke_socket_t;
+
+/** Address families. The values are our own, not the system's. */
+enum { MINKE_FAMILY_NONE = 0, MINKE_FAMILY_IP4 = 4, MINKE_FAMILY_IP6 = 6 };
+
+/** An IP address with a UDP port. Unused bytes are zero, so that equal addresses are equal bytes. */
+typedef struct minke_address {
+    uint8_t ip[16];     /**< network byte order; the first four bytes for IPv4 */
+    uint32_t scope;     /**< IPv6 interface index of a link-local address, otherwise 0 */
+    uint16_t port;      /**< host byte order */
+    uint8_t family;     /**< MINKE_FAMILY_* */
+    uint8_t reserved_0; /**< zero */
+} minke_address_t;
+
+/** Between what a datagram travels. `local` may be unspecified (all zero) when the system chooses it. */
+typedef struct minke_path {
+    minke_socket_t socket;
+    minke_address_t local;
+    minke_address_t remote;
+} minke_path_t;
+
+/**
+ * Datagrams of equal size that travel together: `len` bytes, cut every `segment_len` bytes; the last one may be
+ * shorter. One datagram has `segment_len == len`. A train out is one UDP_SEGMENT send, a train in one UDP_GRO receive.
+ */
+typedef struct minke_train {
+    uint8_t *data;
+    size_t len;
+    size_t segment_len;
+} minke_train_t;
+
+/** Where memory comes from. One function: `size` 0 frees `memory`; `memory` NULL allocates. NULL means failure. */
+typedef struct minke_allocator {
+    void *user;
+    void *(*reallocate)(void *user, void *memory, size_t size);
+} minke_allocator_t;
+
+/** Where randomness comes from: fills `len` bytes, fit for keys. It cannot fail. */
+typedef struct minke_random {
+    void *user;
+    void (*fill)(void *user, uint8_t *out, size_t len);
+} minke_random_t;
+
+/** The layers of a connection, lowest first. Every failure names one. */
+typedef enum minke_layer {
+    MINKE_LAYER_NONE = 0,
+    MINKE_LAYER_NETWORK,
+    MINKE_LAYER_ICE,
+    MINKE_LAYER_DTLS,
+    MINKE_LAYER_SCTP,
+    MINKE_LAYER_STREAM,
+    MINKE_LAYER_NOISE,
+    MINKE_LAYER_HOST
+} minke_layer_t;
+
+/** The lower-case name of a layer ("dtls"), never NULL. */
+MINKE_API const char *minke_layer_name(minke_layer_t layer);
+
+/** One line of trace. Strings are valid during the call only. Secrets never appear. */
+typedef struct minke_trace_event {
+    minke_time_t at;
+    minke_connection_t connection; /**< 0 when it concerns none */
+    minke_layer_t layer;
+    const char *name;   /**< what happened, a stable word such as "handshake_done" */
+    const char *detail; /**< for people; may be empty, never NULL */
+    uint64_t value;     /**< a number that belongs to the name; 0 if none does */
+} minke_trace_event_t;
+
+/** Where trace goes. `event` NULL: nowhere, at the price of one branch. It must not call back into the library. */
+typedef struct minke_trace {
+    void *user;
+    void (*event)(void *user, const minke_trace_event_t *event);
+} minke_trace_t;
+
+/** Why a connection has ended. */
+typedef struct minke_close {
+    minke_layer_t layer;
+    int code;       /**< of that layer: a DTLS alert, an SCTP error cause; else a negative MINKE_ERROR_*; 0: orderly */
+    bool by_remote; /**< the remote began it */
+    char text[96];  /**< a sentence for people, terminated */
+} minke_close_t;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

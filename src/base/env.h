@@ -1,0 +1,33 @@
+/*
+ * What a transport was given at creation and every layer below needs: memory, randomness, a place for trace, the
+ * counters. One of these per transport; layers keep a pointer and never outlive it.
+ */
+#ifndef MINKE_BASE_ENV_H
+#define MINKE_BASE_ENV_H
+
+#include <minke/types.h>
+
+typedef struct minke_env {
+    minke_allocator_t allocator;
+    minke_random_t random;
+    minke_trace_t trace;
+    minke_counters_t *counters; /* never NULL */
+} minke_env_t;
+
+/* Memory is uninitialised, or NULL when there is none: an ordinary return that every caller handles. */
+MINKE_MUST_USE void *minke__alloc(const minke_env_t *env, size_t size);
+MINKE_MUST_USE void *minke__alloc_zero(const minke_env_t *env, size_t size);
+MINKE_MUST_USE void *minke__realloc(const minke_env_t *env, void *memory, size_t size);
+void minke__free(const minke_env_t *env, void *memory);
+
+void minke__random_fill(const minke_env_t *env, void *out, size_t len);
+uint32_t minke__random_u32(const minke_env_t *env);
+
+/* malloc and free of the C library, the allocator when none is given. */
+minke_allocator_t minke__default_allocator(void);
+
+static inline bool minke__tracing(const minke_env_t *env) { return env->trace.event != NULL; }
+void minke__trace(const minke_env_t *env, minke_time_t at, minke_connection_t connection, minke_layer_t layer,
+                  const char *name, const char *detail, uint64_t value);
+
+#endif
