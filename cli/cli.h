@@ -1,0 +1,53 @@
+/* What the commands of `minke` share. */
+#ifndef MINKE_CLI_CLI_H
+#define MINKE_CLI_CLI_H
+
+#include <jansson.h>
+#include <minke/minke.h>
+#include <stdbool.h>
+
+/* Exit codes: part of the contract. */
+enum { EXIT_DONE = 0, EXIT_REMOTE = 1, EXIT_USAGE = 2, EXIT_LOCAL = 3 };
+
+/* ---- output.c: text for people, or one JSON object per line ---- */
+
+typedef struct cli_output {
+    bool json;
+    int verbose; /* -v: 1, -vv: 2 */
+} cli_output_t;
+
+extern cli_output_t cli_output;
+
+/* Prints an event: the JSON object (taken over) with --json, else the text. Both are written through at once. */
+void cli_event(json_t *object, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The last line of every command; returns the exit code. `layer` and `error` only when it failed. */
+int cli_result(int exit_code, const char *layer, const char *error, json_t *fields);
+/* Narration on stderr, from this verbosity on. */
+void cli_note(int verbosity, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* "minke: ..." on stderr. */
+void cli_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Hands the transport's trace to cli_note. */
+minke_trace_t cli_trace(void);
+
+/* ---- signals ---- */
+
+/* SIGINT and SIGTERM set cli_stopped instead of killing; SIGPIPE is ignored. */
+void cli_catch_signals(void);
+bool cli_stopped(void);
+
+/* ---- keyfile.c ---- */
+
+enum { CLI_KEY_MAX = 8192 };
+
+/* All return the length, or a negative number after complaining. */
+long cli_read_key(const char *path, unsigned char key[CLI_KEY_MAX]);
+/* A new one in a file that must not exist (mode 0600). */
+long cli_make_key(const char *path, unsigned char key[CLI_KEY_MAX]);
+long cli_load_or_make_key(const char *path, unsigned char key[CLI_KEY_MAX]);
+
+/* ---- the commands: argv[0] is their name; they return the exit code ---- */
+
+int cli_listen(int argc, char **argv);
+int cli_key(int argc, char **argv);
+
+#endif

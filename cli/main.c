@@ -1,0 +1,48 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+typedef struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+} command_t;
+
+static const command_t commands[] = {{"listen", cli_listen, "listen for browsers and other peers"},
+                                     {"key", cli_key, "make and show identity keys"}};
+
+static void print_help(FILE *out)
+{
+    (void)fputs("usage: minke COMMAND [options]\n\nlibp2p over WebRTC: programs and browsers, without a domain or a "
+                "certificate authority.\n\n",
+                out);
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        (void)fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+    }
+    (void)fputs("\n  --version  print the version\n  --help     this text; minke COMMAND --help tells more\n\n"
+                "Exit codes: 0 done, 1 the remote or the network failed, 2 usage, 3 a local resource (port, file, "
+                "memory).\n",
+                out);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        (void)printf("minke %s\n", minke_version());
+        return EXIT_DONE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        print_help(stdout);
+        return EXIT_DONE;
+    }
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(argv[1], commands[i].name) == 0) return commands[i].run(argc - 1, argv + 1);
+    }
+    cli_complain("no such command: %s; see minke --help", argv[1]);
+    return EXIT_USAGE;
+}

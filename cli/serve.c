@@ -1,0 +1,86 @@
+#include "serve.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char echo_protocol[] = "/echo/1.0.0";
+
+static const char *direction(const minke_event_t *event) { return event->inbound ? "in" : "out"; }
+
+static void print_identified(minke_host_t *host, const minke_event_t *event)
+{
+    minke_identify_info_t info;
+    if (minke_identify_get(host, event->connection, &info) < 0) return;
+    json_t *protocols = json_array();
+    for (size_t i = 0; i < info.protocols_n; i++) {
+        (void)json_array_append_new(protocols, json_string(info.protocols[i]));
+    }
+    cli_event(json_pack("{s:s, s:s, s:s, s:s, s:o}", "event", "identified", "peer", event->peer, "agent", info.agent,
+                        "observed", info.observed, "protocols", protocols),
+              "identified    %s  %s", event->peer, info.agent);
+}
+
+static void print_disconnected(const minke_event_t *event)
+{
+    cli_event(json_pack("{s:s, s:s, s:s, s:s, s:b}", "event", "disconnected", "peer", event->peer, "reason",
+                        event->close.text, "layer", minke_layer_name(event->close.layer), "by_remote",
+                        event->close.by_remote),
+              "disconnected  %s  %s%s: %s", event->peer, event->close.by_remote ? "by the remote, " : "",
+              minke_layer_name(event->close.layer), event->close.text);
+}
+
+static void handle_stream(minke_host_t *host, const minke_event_t *event)
+{
+    if (event->type == MINKE_EVENT_STREAM_CLOSED) {
+        cli_note(2, "stream %llx closed: %s", (unsigned long long)event->stream, minke_error_text(event->error));
+    }
+    if (!cli_test_protocols_run(host, event) && event->type != MINKE_EVENT_STREAM_CLOSED) {
+        cli_echo(host, event->stream);
+    }
+}
+
+static void handle(minke_host_t *host, const minke_event_t *event)
+{
+    switch (event->type) {
+    case MINKE_EVENT_LISTENING:
+        cli_event(json_pack("{s:s, s:s}", "event", "listening", "addr", event->addr), "listening     %s", event->addr);
+        break;
+    case MINKE_EVENT_LISTEN_FAILED:
+        cli_complain("cannot listen on %s: %s", event->addr, event->close.text);
+        break;
+    case MINKE_EVENT_CONNECTED:
+        cli_event(json_pack("{s:s, s:s, s:s, s:s}", "event", "connected", "peer", event->peer, "addr", event->addr,
+                            "direction", direction(event)),
+                  "connected     %s  %s", event->peer, event->addr);
+        break;
+    case MINKE_EVENT_DISCONNECTED: print_disconnected(event); break;
+    case MINKE_EVENT_IDENTIFIED: print_identified(host, event); break;
+    case MINKE_EVENT_STREAM_OPENED:
+        cli_note(2, "stream %llx opened: %s", (unsigned long long)event->stream, event->protocol);
+        (void)cli_test_protocols_opened(host, event);
+        break;
+    case MINKE_EVENT_STREAM_READABLE:
+    case MINKE_EVENT_STREAM_WRITABLE:
+    case MINKE_EVENT_STREAM_CLOSED: handle_stream(host, event); break;
+    }
+}
+
+int cli_serve(minke_host_t *host, int listeners, bool optional, bool test_protocols)
+{
+    minke_event_t event;
+    int failed = 0, served = 0;
+    if (minke_handle(host, echo_protocol) < 0 || (test_protocols && cli_test_protocols_handle(host) < 0)) {
+        return cli_result(EXIT_LOCAL, "host", "out of memory", NULL);
+    }
+    while (!cli_stopped()) {
+        const int result = minke_wait(host, &event, -1);
+        if (result == MINKE_ERROR_AGAIN) continue;
+        if (result < 0) return cli_result(EXIT_LOCAL, "network", minke_error_text(result), NULL);
+        handle(host, &event);
+        if (event.type == MINKE_EVENT_CONNECTED) served++;
+        if (event.type != MINKE_EVENT_LISTEN_FAILED) continue;
+        failed++;
+        if (!optional || failed == listeners) return cli_result(EXIT_LOCAL, "network", event.close.text, NULL);
+    }
+    return cli_result(EXIT_DONE, NULL, NULL, json_pack("{s:i}", "connections", served));
+}

@@ -1,0 +1,112 @@
+# Programs that prove the libraries. A file named <noun>_test.c is a program of its own; other files beside it are helpers
+# that every test of the folder is linked with.
+#
+#   tests/unit/<folder>/<noun>_test.c    cmocka, mirrors src/<folder>
+#   tests/sim/<noun>_test.c              whole endpoints in virtual time
+#   tests/shim/*.c                       one program: a UDP path with impairments, for real peers
+#   tests/interop/<noun>.c               small programs that the interop runner starts
+#   tests/fuzz/<noun>_fuzz.c             libFuzzer targets
+#   examples/<noun>.c                    each a program, compiled as a user would
+
+file(GLOB support_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/support/*.c)
+if(support_sources)
+  add_library(minke-test-support STATIC EXCLUDE_FROM_ALL ${support_sources})
+  minke_compile(minke-test-support)
+  target_include_directories(minke-test-support PUBLIC ${PROJECT_SOURCE_DIR}/tests)
+endif()
+
+# A program that may use internal headers. `library` is minke-core or minke.
+function(minke_test_program target library)
+  add_executable(${target} EXCLUDE_FROM_ALL ${ARGN})
+  minke_compile(${target})
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_link_libraries(${target} PRIVATE
+    $<$<TARGET_EXISTS:minke-test-support>:minke-test-support> ${library} OpenSSL::SSL OpenSSL::Crypto m)
+  set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+endfunction()
+
+# The programs of one folder with their helpers, as ctest tests with a label and a time limit in seconds.
+function(minke_tests_of folder label library seconds)
+  file(GLOB tests CONFIGURE_DEPENDS ${folder}/*_test.c)
+  file(GLOB helpers CONFIGURE_DEPENDS ${folder}/*.c)
+  list(FILTER helpers EXCLUDE REGEX "_test\\.c$")
+  get_filename_component(folder_name ${folder} NAME)
+  set(programs "")
+  foreach(source ${tests})
+    get_filename_component(noun ${source} NAME_WE)
+    set(name ${label}-${noun})
+    if(label STREQUAL "unit")
+      set(name ${label}-${folder_name}-${noun})
+    endif()
+    minke_test_program(${name} ${library} ${source} ${helpers})
+    target_link_libraries(${name} PRIVATE PkgConfig::cmocka)
+    add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT ${seconds})
+    list(APPEND programs ${name})
+  endforeach()
+  if(programs)
+    add_dependencies(tests ${programs})
+  endif()
+endfunction()
+
+if(MINKE_TESTS)
+  pkg_check_modules(cmocka IMPORTED_TARGET cmocka)
+endif()
+if(MINKE_TESTS AND cmocka_FOUND)
+  enable_testing()
+  add_custom_target(tests)
+
+  file(GLOB unit_folders CONFIGURE_DEPENDS LIST_DIRECTORIES true ${PROJECT_SOURCE_DIR}/tests/unit/*)
+  foreach(folder ${unit_folders})
+    get_filename_component(folder_name ${folder} NAME)
+    if(folder_name STREQUAL "driver")
+      minke_tests_of(${folder} unit minke 60)
+    elseif(IS_DIRECTORY ${folder})
+      minke_tests_of(${folder} unit minke-core 60)
+    endif()
+  endforeach()
+  minke_tests_of(${PROJECT_SOURCE_DIR}/tests/sim sim minke-core 900)
+elseif(MINKE_TESTS)
+  message(STATUS "cmocka not found: no unit tests")
+endif()
+
+# What the interop runner starts beside `minke`.
+add_custom_target(interop-programs)
+file(GLOB shim_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/shim/*.c)
+if(shim_sources)
+  minke_test_program(udp_shim minke ${shim_sources})
+  set_target_properties(udp_shim PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
+  add_dependencies(interop-programs udp_shim)
+endif()
+file(GLOB interop_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/interop/*.c)
+foreach(source ${interop_sources})
+  get_filename_component(noun ${source} NAME_WE)
+  minke_test_program(interop-${noun} minke ${source})
+  add_dependencies(interop-programs interop-${noun})
+endforeach()
+
+# Examples see the public headers alone.
+add_custom_target(examples)
+file(GLOB example_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/*.c)
+foreach(source ${example_sources})
+  get_filename_component(noun ${source} NAME_WE)
+  add_executable(example-${noun} EXCLUDE_FROM_ALL ${source})
+  target_link_libraries(example-${noun} PRIVATE minke minke-flags)
+  set_target_properties(example-${noun} PROPERTIES OUTPUT_NAME ${noun} C_STANDARD 11
+    RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/examples)
+  add_dependencies(examples example-${noun})
+endforeach()
+
+if(MINKE_FUZZ)
+  add_custom_target(fuzzers)
+  file(GLOB fuzz_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/fuzz/*_fuzz.c)
+  file(GLOB fuzz_helpers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/fuzz/*.c)
+  list(FILTER fuzz_helpers EXCLUDE REGEX "_fuzz\\.c$")
+  foreach(source ${fuzz_sources})
+    get_filename_component(target ${source} NAME_WE)
+    minke_test_program(${target} minke-core ${source} ${fuzz_helpers})
+    target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+    set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
+    add_dependencies(fuzzers ${target})
+  endforeach()
+endif()

@@ -1,0 +1,234 @@
+/*
+ * OpenSSL fetches an algorithm by name on every one-shot call, which costs more than a short HMAC itself. So each
+ * algorithm is fetched once per process, at first use. The cached objects are never changed afterwards, so threads
+ * that each run a transport of their own may share them; the loser of a race frees its copy.
+ */
+#include "crypto/primitives.h"
+
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
+#include <openssl/rand.h>
+
+enum { KEY_BYTES = 32, TAG_BYTES = 16 };
+
+/*
+ * A hash has no error return. It can fail only when OpenSSL itself has no memory for a context or was built without
+ * the algorithm, and every value that we could return instead would be one that an attacker may know.
+ */
+static void require(bool done)
+{
+    if (!done) abort();
+}
+
+static const EVP_MD *sha256(void)
+{
+    static _Atomic(EVP_MD *) cached;
+    EVP_MD *digest = atomic_load_explicit(&cached, memory_order_acquire);
+    if (digest != NULL) return digest;
+    digest = EVP_MD_fetch(NULL, "SHA256", NULL);
+    require(digest != NULL);
+    EVP_MD *winner = NULL;
+    if (atomic_compare_exchange_strong(&cached, &winner, digest)) return digest;
+    EVP_MD_free(digest);
+    return winner;
+}
+
+static const EVP_CIPHER *chachapoly(void)
+{
+    static _Atomic(EVP_CIPHER *) cached;
+    EVP_CIPHER *cipher = atomic_load_explicit(&cached, memory_order_acquire);
+    if (cipher != NULL) return cipher;
+    cipher = EVP_CIPHER_fetch(NULL, "ChaCha20-Poly1305", NULL);
+    if (cipher == NULL) return NULL;
+    EVP_CIPHER *winner = NULL;
+    if (atomic_compare_exchange_strong(&cached, &winner, cipher)) return cipher;
+    EVP_CIPHER_free(cipher);
+    return winner;
+}
+
+/* An HMAC context that has its digest but no key yet: copied for every use. */
+static const EVP_MAC_CTX *hmac_template(_Atomic(EVP_MAC_CTX *) *cached, char *digest)
+{
+    EVP_MAC_CTX *context = atomic_load_explicit(cached, memory_order_acquire);
+    if (context != NULL) return context;
+    const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                                 OSSL_PARAM_construct_end()};
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    context = mac != NULL ? EVP_MAC_CTX_new(mac) : NULL;
+    EVP_MAC_free(mac);
+    require(context != NULL && EVP_MAC_CTX_set_params(context, params) == 1);
+    EVP_MAC_CTX *winner = NULL;
+    if (atomic_compare_exchange_strong(cached, &winner, context)) return context;
+    EVP_MAC_CTX_free(context);
+    return winner;
+}
+
+void minke__sha256(const void *data, size_t len, uint8_t out[32]) { minke__sha256_2(data, len, NULL, 0, out); }
+
+void minke__sha256_2(const void *a, size_t a_len, const void *b, size_t b_len, uint8_t out[32])
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    require(context != NULL && EVP_DigestInit_ex(context, sha256(), NULL) == 1 &&
+            EVP_DigestUpdate(context, a, a_len) == 1 && EVP_DigestUpdate(context, b, b_len) == 1 &&
+            EVP_DigestFinal_ex(context, out, NULL) == 1);
+    EVP_MD_CTX_free(context);
+}
+
+typedef struct piece {
+    const void *data;
+    size_t len;
+} piece_t;
+
+static void hmac(const EVP_MAC_CTX *template, const void *key, size_t key_len, piece_t a, piece_t b, uint8_t *out,
+                 size_t out_len)
+{
+    EVP_MAC_CTX *context = EVP_MAC_CTX_dup(template);
+    size_t written = 0;
+    /* NULL would mean "the key of before". */
+    require(context != NULL && EVP_MAC_init(context, key_len > 0 ? key : "", key_len, NULL) == 1);
+    if (a.len > 0) require(EVP_MAC_update(context, a.data, a.len) == 1);
+    if (b.len > 0) require(EVP_MAC_update(context, b.data, b.len) == 1);
+    require(EVP_MAC_final(context, out, &written, out_len) == 1 && written == out_len);
+    EVP_MAC_CTX_free(context);
+}
+
+void minke__hmac_sha1(const void *key, size_t key_len, const void *data, size_t len, uint8_t out[20])
+{
+    minke__hmac_sha1_2(key, key_len, data, len, NULL, 0, out);
+}
+
+void minke__hmac_sha1_2(const void *key, size_t key_len, const void *a, size_t a_len, const void *b, size_t b_len,
+                        uint8_t out[20])
+{
+    static _Atomic(EVP_MAC_CTX *) template;
+    static char digest[] = "SHA1";
+    hmac(hmac_template(&template, digest), key, key_len, (piece_t){a, a_len}, (piece_t){b, b_len}, out, 20);
+}
+
+void minke__hmac_sha256(const void *key, size_t key_len, const void *data, size_t len, uint8_t out[32])
+{
+    static _Atomic(EVP_MAC_CTX *) template;
+    static char digest[] = "SHA256";
+    hmac(hmac_template(&template, digest), key, key_len, (piece_t){data, len}, (piece_t){NULL, 0}, out, 32);
+}
+
+static OSSL_PARAM octets(const char *name, const void *data, size_t len)
+{
+    /* The cast: parameters serve both directions, so OpenSSL has no const here. */
+    return OSSL_PARAM_construct_octet_string(name, len > 0 ? (void *)(uintptr_t)data : (void *)(uintptr_t) "", len);
+}
+
+int minke__hkdf_sha256(const void *salt, size_t salt_len, const void *secret, size_t secret_len, const void *info,
+                       size_t info_len, uint8_t *out, size_t out_len)
+{
+    static char digest[] = "SHA256";
+    const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
+                                 octets(OSSL_KDF_PARAM_SALT, salt, salt_len),
+                                 octets(OSSL_KDF_PARAM_KEY, secret, secret_len),
+                                 octets(OSSL_KDF_PARAM_INFO, info, info_len), OSSL_PARAM_construct_end()};
+    EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
+    EVP_KDF_CTX *context = kdf != NULL ? EVP_KDF_CTX_new(kdf) : NULL;
+    const bool done = context != NULL && EVP_KDF_derive(context, out, out_len, params) == 1;
+    EVP_KDF_CTX_free(context);
+    EVP_KDF_free(kdf);
+    if (done) return MINKE_OK;
+    ERR_clear_error();
+    return MINKE_ERROR_CRYPTO;
+}
+
+int minke__x25519_public(const uint8_t secret[32], uint8_t out[32])
+{
+    size_t len = KEY_BYTES;
+    EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, secret, KEY_BYTES);
+    const bool done = key != NULL && EVP_PKEY_get_raw_public_key(key, out, &len) == 1 && len == KEY_BYTES;
+    EVP_PKEY_free(key);
+    if (done) return MINKE_OK;
+    ERR_clear_error();
+    return MINKE_ERROR_CRYPTO;
+}
+
+/* OpenSSL itself fails on an all-zero result, as RFC 7748 6.1 asks. */
+int minke__x25519_derive(const uint8_t secret[32], const uint8_t remote_public[32], uint8_t out[32])
+{
+    size_t len = KEY_BYTES;
+    EVP_PKEY *ours = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, secret, KEY_BYTES);
+    EVP_PKEY *theirs = EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, remote_public, KEY_BYTES);
+    EVP_PKEY_CTX *context = ours != NULL ? EVP_PKEY_CTX_new(ours, NULL) : NULL;
+    const bool done = context != NULL && theirs != NULL && EVP_PKEY_derive_init(context) == 1 &&
+                      EVP_PKEY_derive_set_peer(context, theirs) == 1 && EVP_PKEY_derive(context, out, &len) == 1 &&
+                      len == KEY_BYTES;
+    EVP_PKEY_CTX_free(context);
+    EVP_PKEY_free(theirs);
+    EVP_PKEY_free(ours);
+    if (done) return MINKE_OK;
+    ERR_clear_error();
+    return MINKE_ERROR_CRYPTO;
+}
+
+int minke__chachapoly_seal(const uint8_t key[32], const uint8_t nonce[12], const void *ad, size_t ad_len,
+                           const void *in, size_t len, uint8_t *out)
+{
+    if (len > INT_MAX - TAG_BYTES || ad_len > INT_MAX) return MINKE_ERROR_TOO_LARGE;
+    EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+    const EVP_CIPHER *cipher = chachapoly();
+    int n = 0;
+    bool done = context != NULL && cipher != NULL && EVP_EncryptInit_ex2(context, cipher, key, nonce, NULL) == 1;
+    if (ad_len > 0) done = done && EVP_EncryptUpdate(context, NULL, &n, ad, (int)ad_len) == 1;
+    if (len > 0) done = done && EVP_EncryptUpdate(context, out, &n, in, (int)len) == 1;
+    done = done && EVP_EncryptFinal_ex(context, out + len, &n) == 1 &&
+           EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, TAG_BYTES, out + len) == 1;
+    EVP_CIPHER_CTX_free(context);
+    if (done) return MINKE_OK;
+    ERR_clear_error();
+    return MINKE_ERROR_CRYPTO;
+}
+
+int minke__chachapoly_open(const uint8_t key[32], const uint8_t nonce[12], const void *ad, size_t ad_len,
+                           const void *in, size_t len, uint8_t *out)
+{
+    if (len > INT_MAX || ad_len > INT_MAX) return MINKE_ERROR_TOO_LARGE;
+    if (len < TAG_BYTES) return MINKE_ERROR_CRYPTO;
+    const size_t plain_len = len - TAG_BYTES;
+    uint8_t tag[TAG_BYTES];
+    for (size_t i = 0; i < TAG_BYTES; i++) tag[i] = ((const uint8_t *)in)[plain_len + i];
+    EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+    const EVP_CIPHER *cipher = chachapoly();
+    int n = 0;
+    bool done = context != NULL && cipher != NULL && EVP_DecryptInit_ex2(context, cipher, key, nonce, NULL) == 1 &&
+                EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, TAG_BYTES, tag) == 1;
+    if (ad_len > 0) done = done && EVP_DecryptUpdate(context, NULL, &n, ad, (int)ad_len) == 1;
+    if (plain_len > 0) done = done && EVP_DecryptUpdate(context, out, &n, in, (int)plain_len) == 1;
+    uint8_t rest[TAG_BYTES];
+    done = done && EVP_DecryptFinal_ex(context, rest, &n) == 1;
+    EVP_CIPHER_CTX_free(context);
+    if (done) return MINKE_OK;
+    /* What was decrypted under a wrong tag is nobody's to read. */
+    if (plain_len > 0) OPENSSL_cleanse(out, plain_len);
+    ERR_clear_error();
+    return MINKE_ERROR_CRYPTO;
+}
+
+bool minke__constant_time_equal(const void *a, const void *b, size_t len) { return CRYPTO_memcmp(a, b, len) == 0; }
+
+void minke__wipe(void *memory, size_t len) { OPENSSL_cleanse(memory, len); }
+
+static void fill(void *user, uint8_t *out, size_t len)
+{
+    (void)user;
+    /* RAND_bytes takes an int. Going on without randomness is worse than stopping. */
+    for (size_t done = 0; done < len;) {
+        const size_t n = len - done < INT_MAX ? len - done : INT_MAX;
+        require(RAND_bytes(out + done, (int)n) == 1);
+        done += n;
+    }
+}
+
+minke_random_t minke__default_random(void) { return (minke_random_t){NULL, fill}; }

@@ -1,0 +1,9 @@
+/* The system's monotonic clock, in microseconds. */
+#ifndef MINKE_DRIVER_CLOCK_H
+#define MINKE_DRIVER_CLOCK_H
+
+#include <minke/types.h>
+
+minke_time_t minke__clock_now(void);
+
+#endif

@@ -1,0 +1,336 @@
+#define _GNU_SOURCE
+#include "driver/host.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "driver/clock.h"
+
+/* One datagram at most is 64 KiB, and so is a GRO train. */
+enum { IN_BYTES = 65536, READS_PER_TURN = 32, EVENTS_PER_TURN = 16 };
+
+const char *minke_version(void) { return MINKE_VERSION; }
+
+void minke_host_defaults(minke_host_options_t *options)
+{
+    *options = (minke_host_options_t){.size = sizeof *options, .agent = "minke/" MINKE_VERSION, .identify = true};
+    minke_transport_defaults(&options->transport);
+}
+
+/* ---- making and freeing ---- */
+
+minke_host_t *minke_host_new(const minke_host_options_t *options)
+{
+    minke_host_options_t chosen;
+    minke_host_defaults(&chosen);
+    if (options != NULL) chosen = *options;
+    minke_node_t *node;
+    if (minke__node_new(&chosen, minke__clock_now(), &node) < 0) return NULL;
+    minke_host_t *host = minke__alloc_zero(&node->env, sizeof *host);
+    if (host == NULL) {
+        minke__node_free(node);
+        return NULL;
+    }
+    host->node = node;
+    host->now = minke__clock_now();
+    minke__list_init(&host->sockets);
+    minke__list_init(&host->listeners);
+    minke__list_init(&host->notices);
+    host->epoll = epoll_create1(EPOLL_CLOEXEC);
+    host->out = minke__alloc(&node->env, MINKE_TRAIN_BYTES);
+    host->in = minke__alloc(&node->env, IN_BYTES);
+    if (host->epoll < 0 || host->out == NULL || host->in == NULL) {
+        minke_host_free(host);
+        return NULL;
+    }
+    return host;
+}
+
+static minke_host_socket_t *find_socket(const minke_host_t *host, minke_socket_t id)
+{
+    for (minke_list_t *item = host->sockets.next; item != &host->sockets; item = item->next) {
+        minke_host_socket_t *s = MINKE_CONTAINER(item, minke_host_socket_t, siblings);
+        if (s->id == id) return s;
+    }
+    return NULL;
+}
+
+static void free_socket(minke_host_t *host, minke_host_socket_t *s)
+{
+    if (host->unsent.len > 0 && host->unsent_path.socket == s->id) host->unsent.len = 0;
+    minke__udp_close(&s->udp); /* epoll forgets a closed descriptor by itself */
+    minke__list_remove(&s->siblings);
+    minke__free(&host->node->env, s);
+}
+
+static void transmit(minke_host_t *host);
+
+void minke_host_free(minke_host_t *host)
+{
+    if (host == NULL) return;
+    host->now = minke__clock_now();
+    if (host->out != NULL && host->in != NULL) {
+        minke__node_close_all(host->node, host->now);
+        transmit(host);
+    }
+    while (!minke__list_empty(&host->sockets)) {
+        free_socket(host, MINKE_CONTAINER(host->sockets.next, minke_host_socket_t, siblings));
+    }
+    minke__host_listeners_free(host);
+    minke_node_t *node = host->node;
+    if (host->epoll >= 0) (void)close(host->epoll);
+    minke__free(&node->env, host->out);
+    minke__free(&node->env, host->in);
+    minke__free(&node->env, host);
+    minke__node_free(node);
+}
+
+/* ---- sockets that the transport asks for ---- */
+
+static int add_socket(minke_host_t *host, minke_socket_t id, const minke_address_t *address)
+{
+    minke_host_socket_t *s = minke__alloc_zero(&host->node->env, sizeof *s);
+    if (s == NULL) {
+        errno = ENOMEM;
+        return MINKE_ERROR_SYSTEM;
+    }
+    if (minke__udp_open(&s->udp, address) < 0) {
+        minke__free(&host->node->env, s);
+        return MINKE_ERROR_SYSTEM;
+    }
+    struct epoll_event interest = {.events = EPOLLIN, .data = {.u32 = id}};
+    s->id = id;
+    minke__list_init(&s->siblings);
+    minke__list_append(&host->sockets, &s->siblings);
+    if (epoll_ctl(host->epoll, EPOLL_CTL_ADD, s->udp.fd, &interest) < 0) {
+        const int error = errno;
+        free_socket(host, s);
+        errno = error;
+        return MINKE_ERROR_SYSTEM;
+    }
+    const minke_address_t bound = s->udp.bound;
+    if (minke_transport_socket_opened(host->node->transport, id, &bound, host->now) < 0) {
+        free_socket(host, s);
+        return MINKE_OK;
+    }
+    minke__host_socket_opened(host, id, &bound);
+    return MINKE_OK;
+}
+
+static void open_socket(minke_host_t *host, const minke_transport_event_t *event)
+{
+    if (add_socket(host, event->socket, &event->address) == MINKE_OK) return;
+    const char *reason = strerror(errno);
+    (void)minke__host_listener_failed(host, event->socket, reason);
+    minke_transport_socket_failed(host->node->transport, event->socket, reason, host->now);
+}
+
+/* ---- out ---- */
+
+static void wait_for_room(minke_host_t *host, const minke_host_socket_t *s, bool wanted)
+{
+    struct epoll_event interest = {.events = wanted ? EPOLLIN | EPOLLOUT : EPOLLIN, .data = {.u32 = s->id}};
+    (void)epoll_ctl(host->epoll, EPOLL_CTL_MOD, s->udp.fd, &interest);
+}
+
+/* False: the socket has no room, and will say when it has. */
+static bool send_train(minke_host_t *host, const minke_train_t *train, const minke_path_t *path)
+{
+    minke_host_socket_t *s = find_socket(host, path->socket);
+    if (s == NULL) return true;
+    const size_t done = minke__udp_send(&s->udp, train, path);
+    if (done == train->len) return true;
+    host->unsent = (minke_train_t){train->data + done, train->len - done, train->segment_len};
+    host->unsent_path = *path;
+    wait_for_room(host, s, true);
+    return false;
+}
+
+static void send_unsent(minke_host_t *host)
+{
+    const minke_train_t train = host->unsent;
+    const minke_path_t path = host->unsent_path;
+    const minke_host_socket_t *s = find_socket(host, path.socket);
+    host->unsent.len = 0;
+    if (s != NULL && send_train(host, &train, &path)) wait_for_room(host, s, false);
+}
+
+static void transmit(minke_host_t *host)
+{
+    minke_train_t train;
+    minke_path_t path;
+    if (host->unsent.len > 0) return;
+    while (minke_transport_transmit(host->node->transport, host->out, MINKE_TRAIN_BYTES, &train, &path, host->now) >
+           0) {
+        if (!send_train(host, &train, &path)) return;
+    }
+}
+
+/* ---- in ---- */
+
+static void receive(minke_host_t *host, minke_socket_t id)
+{
+    minke_train_t train;
+    minke_path_t path;
+    for (int reads = 0; reads < READS_PER_TURN; reads++) {
+        minke_host_socket_t *s = find_socket(host, id);
+        if (s == NULL) return;
+        const int result = minke__udp_recv(&s->udp, host->in, IN_BYTES, &train, &path);
+        if (result == MINKE_ERROR_AGAIN) return;
+        if (result < 0) continue; /* an ICMP error of an earlier send, for one */
+        path.socket = id;
+        (void)minke_transport_recv(host->node->transport, &train, &path, host->now);
+    }
+}
+
+static void take_input(minke_host_t *host)
+{
+    struct epoll_event ready[EVENTS_PER_TURN];
+    const int n = epoll_wait(host->epoll, ready, EVENTS_PER_TURN, 0);
+    for (int i = 0; i < n; i++) {
+        if ((ready[i].events & EPOLLOUT) != 0 && host->unsent.len > 0) send_unsent(host);
+        if ((ready[i].events & (uint32_t)~EPOLLOUT) != 0) receive(host, ready[i].data.u32);
+    }
+}
+
+/* ---- events ---- */
+
+static bool next_event(minke_host_t *host, minke_event_t *event)
+{
+    minke_transport_event_t from;
+    for (;;) {
+        if (minke__host_notice(host, event)) return true;
+        if (minke__node_own_event(host->node, event, host->now)) return true;
+        if (!minke_transport_event(host->node->transport, &from)) return false;
+        if (from.type == MINKE_TRANSPORT_SOCKET_OPEN) {
+            open_socket(host, &from);
+        } else if (from.type == MINKE_TRANSPORT_SOCKET_CLOSE) {
+            minke_host_socket_t *s = find_socket(host, from.socket);
+            if (s != NULL) free_socket(host, s);
+        } else if (minke__node_event(host->node, &from, event, host->now)) {
+            return true;
+        }
+    }
+}
+
+int minke_poll(minke_host_t *host, minke_event_t *event)
+{
+    host->now = minke__clock_now();
+    if (next_event(host, event)) return MINKE_OK;
+    transmit(host);
+    take_input(host);
+    minke_transport_tick(host->node->transport, host->now);
+    minke__node_tick(host->node, host->now);
+    const bool found = next_event(host, event);
+    transmit(host);
+    return found ? MINKE_OK : MINKE_ERROR_AGAIN;
+}
+
+int minke_fd(const minke_host_t *host) { return host->epoll; }
+
+int minke_timeout(const minke_host_t *host)
+{
+    const minke_time_t transport_at = minke_transport_deadline(host->node->transport);
+    const minke_time_t node_at = minke__node_deadline(host->node);
+    const minke_time_t at = transport_at < node_at ? transport_at : node_at;
+    if (at == MINKE_TIME_NEVER) return -1;
+    const minke_time_t now = minke__clock_now();
+    if (at <= now) return 0;
+    const minke_time_t ms = (at - now + 999) / 1000;
+    return ms < INT32_MAX ? (int)ms : INT32_MAX;
+}
+
+static int shorter(int a, int b)
+{
+    if (a < 0) return b;
+    return b < 0 || a < b ? a : b;
+}
+
+int minke_wait(minke_host_t *host, minke_event_t *event, int timeout_ms)
+{
+    const minke_time_t until =
+        timeout_ms >= 0 ? minke__clock_now() + (minke_time_t)timeout_ms * 1000 : MINKE_TIME_NEVER;
+    for (;;) {
+        if (minke_poll(host, event) == MINKE_OK) return MINKE_OK;
+        const minke_time_t now = minke__clock_now();
+        if (now >= until) return MINKE_ERROR_TIMEOUT;
+        const int left = until == MINKE_TIME_NEVER ? -1 : (int)((until - now + 999) / 1000);
+        struct epoll_event ready;
+        /* Level-triggered: what is ready here is found again by minke_poll. */
+        if (epoll_wait(host->epoll, &ready, 1, shorter(left, minke_timeout(host))) < 0) {
+            return errno == EINTR ? MINKE_ERROR_AGAIN : MINKE_ERROR_SYSTEM;
+        }
+    }
+}
+
+/* ---- calls that the node does ---- */
+
+int minke_handle(minke_host_t *host, const char *protocol) { return minke__node_handle(host->node, protocol); }
+
+int minke_dial(minke_host_t *host, const char *multiaddr, int version, minke_connection_t *connection)
+{
+    host->now = minke__clock_now();
+    return minke_transport_dial(host->node->transport, multiaddr, version, host->now, connection);
+}
+
+int minke_close(minke_host_t *host, minke_connection_t connection)
+{
+    return minke_transport_close(host->node->transport, connection, NULL, minke__clock_now());
+}
+
+int minke_open(minke_host_t *host, minke_connection_t connection, const char *protocol, minke_stream_t *stream)
+{
+    return minke__node_open(host->node, connection, protocol, minke__clock_now(), stream);
+}
+
+ssize_t minke_stream_write(minke_host_t *host, minke_stream_t stream, const void *data, size_t len)
+{
+    return minke__node_write(host->node, stream, data, len, host->now);
+}
+
+ssize_t minke_stream_peek(minke_host_t *host, minke_stream_t stream, const uint8_t **data)
+{
+    return minke__node_peek(host->node, stream, data);
+}
+
+int minke_stream_consume(minke_host_t *host, minke_stream_t stream, size_t len)
+{
+    return minke__node_consume(host->node, stream, len, host->now);
+}
+
+int minke_stream_finish(minke_host_t *host, minke_stream_t stream)
+{
+    return minke_transport_finish(host->node->transport, stream, host->now);
+}
+
+int minke_stream_reset(minke_host_t *host, minke_stream_t stream, uint32_t code)
+{
+    return minke_transport_reset(host->node->transport, stream, code, host->now);
+}
+
+int minke_stream_stop(minke_host_t *host, minke_stream_t stream, uint32_t code)
+{
+    return minke_transport_stop(host->node->transport, stream, code, host->now);
+}
+
+int minke_identify_get(minke_host_t *host, minke_connection_t connection, minke_identify_info_t *info)
+{
+    return minke__node_identify_get(host->node, connection, info);
+}
+
+void minke_self(const minke_host_t *host, char text[MINKE_PEER_BYTES])
+{
+    minke_transport_self(host->node->transport, text);
+}
+
+int minke_stats(const minke_host_t *host, minke_connection_t connection, minke_connection_stats_t *stats)
+{
+    return minke_transport_stats(host->node->transport, connection, stats);
+}
+
+const minke_counters_t *minke_counters(const minke_host_t *host)
+{
+    return minke_transport_counters(host->node->transport);
+}

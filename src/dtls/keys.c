@@ -1,0 +1,181 @@
+#include "dtls/keys.h"
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <string.h>
+
+#include "base/wire.h"
+
+enum { GCM_SALT = 4, GCM_EXPLICIT = 8, CHACHA_IV = 12, KEY_MAX = 32, MASTER_SECRET = 48, RANDOM = 32, AAD = 13 };
+
+#define SEQUENCE_MAX ((UINT64_C(1) << 48) - 1)
+
+bool minke__dtls_algorithms_fetch(minke_dtls_algorithms_t *algorithms)
+{
+    algorithms->prf = EVP_KDF_fetch(NULL, "TLS1-PRF", NULL);
+    algorithms->aes_128_gcm = EVP_CIPHER_fetch(NULL, "AES-128-GCM", NULL);
+    algorithms->aes_256_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+    algorithms->chacha20_poly1305 = EVP_CIPHER_fetch(NULL, "ChaCha20-Poly1305", NULL);
+    if (algorithms->prf != NULL && algorithms->aes_128_gcm != NULL && algorithms->aes_256_gcm != NULL &&
+        algorithms->chacha20_poly1305 != NULL)
+        return true;
+    minke__dtls_algorithms_free(algorithms);
+    return false;
+}
+
+void minke__dtls_algorithms_free(minke_dtls_algorithms_t *algorithms)
+{
+    EVP_KDF_free(algorithms->prf);
+    EVP_CIPHER_free(algorithms->aes_128_gcm);
+    EVP_CIPHER_free(algorithms->aes_256_gcm);
+    EVP_CIPHER_free(algorithms->chacha20_poly1305);
+    *algorithms = (minke_dtls_algorithms_t){0};
+}
+
+/* What a suite needs from the key block. */
+typedef struct suite {
+    EVP_CIPHER *cipher;
+    size_t key_len;
+    size_t iv_len;
+} suite_t;
+
+static bool find_suite(uint16_t number, const minke_dtls_algorithms_t *algorithms, suite_t *suite)
+{
+    switch (number) {
+    case 0xc02b:
+    case 0xc02f: *suite = (suite_t){algorithms->aes_128_gcm, 16, GCM_SALT}; return true;
+    case 0xc02c:
+    case 0xc030: *suite = (suite_t){algorithms->aes_256_gcm, 32, GCM_SALT}; return true;
+    case 0xcca8:
+    case 0xcca9: *suite = (suite_t){algorithms->chacha20_poly1305, 32, CHACHA_IV}; return true;
+    default: return false;
+    }
+}
+
+/* key_block = PRF(master_secret, "key expansion", server_random + client_random), RFC 5246 6.3. */
+static bool derive_key_block(SSL *ssl, EVP_KDF *prf, uint8_t *block, size_t len)
+{
+    static char label[] = "key expansion";
+    uint8_t secret[MASTER_SECRET], client[RANDOM], server[RANDOM];
+    const EVP_MD *hash = SSL_CIPHER_get_handshake_digest(SSL_get_current_cipher(ssl));
+    EVP_KDF_CTX *context = EVP_KDF_CTX_new(prf);
+    bool ok = context != NULL && hash != NULL;
+    ok = ok && SSL_SESSION_get_master_key(SSL_get0_session(ssl), secret, sizeof secret) == sizeof secret;
+    ok = ok && SSL_get_client_random(ssl, client, sizeof client) == sizeof client;
+    ok = ok && SSL_get_server_random(ssl, server, sizeof server) == sizeof server;
+    if (ok) {
+        char hash_name[32]; /* OSSL_PARAM takes no const */
+        minke_writer_t w = minke__writer(hash_name, sizeof hash_name);
+        minke__write_text(&w, EVP_MD_get0_name(hash));
+        minke__write_terminator(&w);
+        const OSSL_PARAM parameters[] = {
+            OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, hash_name, 0),
+            OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SECRET, secret, sizeof secret),
+            OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SEED, label, sizeof label - 1),
+            OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SEED, server, sizeof server),
+            OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SEED, client, sizeof client),
+            OSSL_PARAM_construct_end()};
+        ok = EVP_KDF_derive(context, block, len, parameters) == 1;
+    }
+    EVP_KDF_CTX_free(context);
+    OPENSSL_cleanse(secret, sizeof secret);
+    return ok;
+}
+
+static bool set_key(minke_dtls_key_t *key, const suite_t *suite, const uint8_t *bytes, const uint8_t *iv, bool write)
+{
+    memcpy(key->iv, iv, suite->iv_len);
+    key->cipher = EVP_CIPHER_CTX_new();
+    return key->cipher != NULL && EVP_CipherInit_ex2(key->cipher, suite->cipher, bytes, NULL, write, NULL) == 1;
+}
+
+bool minke__dtls_keys_derive(minke_dtls_keys_t *keys, const minke_dtls_algorithms_t *algorithms, SSL *ssl)
+{
+    uint8_t block[2 * KEY_MAX + 2 * CHACHA_IV];
+    suite_t suite;
+    *keys = (minke_dtls_keys_t){0};
+    keys->suite = SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(ssl));
+    if (!find_suite(keys->suite, algorithms, &suite)) return false;
+    if (!derive_key_block(ssl, algorithms->prf, block, 2 * (suite.key_len + suite.iv_len))) return false;
+    keys->explicit_len = suite.iv_len == GCM_SALT ? GCM_EXPLICIT : 0;
+    const bool server = SSL_is_server(ssl) == 1;
+    minke_dtls_key_t *client_key = server ? &keys->read : &keys->write;
+    minke_dtls_key_t *server_key = server ? &keys->write : &keys->read;
+    const uint8_t *ivs = block + 2 * suite.key_len;
+    const bool ok = set_key(client_key, &suite, block, ivs, !server) &&
+                    set_key(server_key, &suite, block + suite.key_len, ivs + suite.iv_len, server);
+    OPENSSL_cleanse(block, sizeof block);
+    if (!ok) minke__dtls_keys_free(keys);
+    return ok;
+}
+
+void minke__dtls_keys_free(minke_dtls_keys_t *keys)
+{
+    EVP_CIPHER_CTX_free(keys->write.cipher);
+    EVP_CIPHER_CTX_free(keys->read.cipher);
+    OPENSSL_cleanse(keys, sizeof *keys);
+}
+
+/* Sets the nonce and takes the additional data in. `eight` is the explicit nonce, or epoch and sequence number. */
+static bool start(const minke_dtls_key_t *key, bool is_gcm, const uint8_t eight[8], const uint8_t aad[AAD])
+{
+    uint8_t nonce[12];
+    int n;
+    memcpy(nonce, key->iv, sizeof nonce);
+    if (is_gcm) memcpy(nonce + GCM_SALT, eight, 8);
+    else
+        for (size_t i = 0; i < 8; i++) nonce[4 + i] ^= eight[i];
+    return EVP_CipherInit_ex(key->cipher, NULL, NULL, NULL, nonce, -1) == 1 &&
+           EVP_CipherUpdate(key->cipher, NULL, &n, aad, AAD) == 1;
+}
+
+/* RFC 5246 6.2.3.3: epoch and sequence number, type, version, length of the plaintext. */
+static void write_aad(uint8_t aad[AAD], const uint8_t *header, size_t plaintext_len)
+{
+    minke_writer_t w = minke__writer(aad, AAD);
+    minke__write_bytes(&w, header + 3, 8);
+    minke__write_bytes(&w, header, 3);
+    minke__write_u16(&w, (uint16_t)plaintext_len);
+}
+
+size_t minke__dtls_keys_seal(minke_dtls_keys_t *keys, uint8_t type, uint8_t *record, size_t len)
+{
+    const bool is_gcm = keys->explicit_len > 0;
+    uint8_t *plaintext = record + minke__dtls_keys_head(keys);
+    const size_t body_len = keys->explicit_len + len + MINKE_DTLS_TAG_BYTES;
+    const uint64_t sequence = keys->next_sequence;
+    uint8_t aad[AAD];
+    int n;
+    if (keys->write.cipher == NULL || sequence > SEQUENCE_MAX || len > MINKE_DTLS_PLAINTEXT_MAX) return 0;
+    keys->next_sequence++;
+    minke__dtls_record_write_header(record, type, 1, sequence, body_len);
+    if (is_gcm) {
+        /* Counting on from OpenSSL's own nonces makes all of them different for certain. */
+        minke_writer_t w = minke__writer(record + MINKE_DTLS_HEADER_BYTES, GCM_EXPLICIT);
+        minke__write_u64(&w, keys->nonce_offset + sequence);
+    }
+    write_aad(aad, record, len);
+    if (!start(&keys->write, is_gcm, is_gcm ? record + MINKE_DTLS_HEADER_BYTES : aad, aad)) return 0;
+    if (EVP_CipherUpdate(keys->write.cipher, plaintext, &n, plaintext, (int)len) != 1) return 0;
+    if (EVP_CipherFinal_ex(keys->write.cipher, plaintext + len, &n) != 1) return 0;
+    if (EVP_CIPHER_CTX_ctrl(keys->write.cipher, EVP_CTRL_AEAD_GET_TAG, MINKE_DTLS_TAG_BYTES, plaintext + len) != 1)
+        return 0;
+    return MINKE_DTLS_HEADER_BYTES + body_len;
+}
+
+uint8_t *minke__dtls_keys_open(minke_dtls_keys_t *keys, const minke_dtls_record_t *record, size_t *len)
+{
+    const bool is_gcm = keys->explicit_len > 0;
+    const size_t overhead = keys->explicit_len + (size_t)MINKE_DTLS_TAG_BYTES;
+    uint8_t *plaintext = record->body + keys->explicit_len;
+    uint8_t aad[AAD];
+    int n;
+    if (keys->read.cipher == NULL || record->body_len < overhead) return NULL;
+    *len = record->body_len - overhead;
+    write_aad(aad, record->data, *len);
+    if (!start(&keys->read, is_gcm, is_gcm ? record->body : aad, aad)) return NULL;
+    if (EVP_CIPHER_CTX_ctrl(keys->read.cipher, EVP_CTRL_AEAD_SET_TAG, MINKE_DTLS_TAG_BYTES, plaintext + *len) != 1)
+        return NULL;
+    if (EVP_CipherUpdate(keys->read.cipher, plaintext, &n, plaintext, (int)*len) != 1) return NULL;
+    return EVP_CipherFinal_ex(keys->read.cipher, plaintext + *len, &n) == 1 ? plaintext : NULL;
+}

@@ -1,0 +1,213 @@
+/* Identify and identify push, both sides (spec/host.md 8). */
+#include <string.h>
+
+#include "host/node.h"
+#include "webrtc/endpoint.h"
+
+/* ---- writing: an answer to a question, or a push ---- */
+
+/* Binary forms of our addresses, for as long as the message is being written. */
+typedef struct own_addresses {
+    minke_multiaddr_t observed;
+    size_t n;
+    minke_multiaddr_t listen[8];
+} own_addresses_t;
+
+static minke_slice_t text_slice(const char *text) { return (minke_slice_t){(const uint8_t *)text, strlen(text)}; }
+
+static void collect_addresses(const minke_node_t *node, const minke_node_connection_t *c, own_addresses_t *own,
+                              minke_identify_t *message)
+{
+    for (const minke_list_t *item = node->addresses.next; item != &node->addresses; item = item->next) {
+        const minke_node_text_t *address = MINKE_CONTAINER(item, minke_node_text_t, siblings);
+        minke_multiaddr_t *binary = &own->listen[own->n];
+        if (own->n == sizeof own->listen / sizeof own->listen[0]) break;
+        if (minke__multiaddr_parse(address->text, address->len, binary) < 0) continue;
+        own->n++;
+        message->listen_addresses[message->listen_addresses_n++] = (minke_slice_t){binary->bytes, binary->len};
+    }
+    if (minke__multiaddr_parse(c->address, strlen(c->address), &own->observed) == MINKE_OK) {
+        message->observed_address = (minke_slice_t){own->observed.bytes, own->observed.len};
+    }
+}
+
+static void collect_protocols(const minke_node_t *node, minke_identify_t *message)
+{
+    const minke_service_t *service;
+    for (size_t i = 0; (service = minke__node_service(node, i)) != NULL; i++) {
+        message->protocols[message->protocols_n++] = text_slice(service->protocol);
+    }
+    for (const minke_list_t *item = node->protocols.next; item != &node->protocols; item = item->next) {
+        const minke_node_text_t *protocol = MINKE_CONTAINER(item, minke_node_text_t, siblings);
+        if (message->protocols_n == MINKE_IDENTIFY_PROTOCOLS_MAX) break;
+        message->protocols[message->protocols_n++] = (minke_slice_t){(const uint8_t *)protocol->text, protocol->len};
+    }
+}
+
+typedef struct scratch {
+    own_addresses_t own;
+    minke_identify_t message;
+    uint8_t out[MINKE_IDENTIFY_SEND_MAX + 4];
+} scratch_t;
+
+static int send_identify(minke_node_t *node, const minke_node_stream_t *s, scratch_t *scratch)
+{
+    minke_identify_t *message = &scratch->message;
+    message->public_key.data = minke__transport_public_key(node->transport, &message->public_key.len);
+    message->protocol_version = text_slice("ipfs/0.1.0");
+    message->agent_version = text_slice(node->agent);
+    collect_addresses(node, s->connection, &scratch->own, message);
+    collect_protocols(node, message);
+    minke_writer_t body = minke__writer(scratch->out + 4, MINKE_IDENTIFY_SEND_MAX);
+    const int error = minke__identify_write(message, &body);
+    if (error < 0) return error;
+    const size_t prefix_len = minke__uvarint_len(body.len);
+    uint8_t *start = scratch->out + 4 - prefix_len;
+    minke_writer_t prefix = minke__writer(start, prefix_len);
+    minke__write_uvarint(&prefix, body.len);
+    const ssize_t taken = minke_transport_write(node->transport, s->id, start, prefix_len + body.len, node->now);
+    return taken == (ssize_t)(prefix_len + body.len) ? MINKE_OK : MINKE_ERROR_NO_SPACE;
+}
+
+/* The message is small beside a stream's buffer, so it is written at once or not at all. */
+static void run_send(minke_node_t *node, minke_node_stream_t *s)
+{
+    if (s->state != NULL) return; /* sent; the remote's end is awaited */
+    scratch_t *scratch = minke__alloc_zero(&node->env, sizeof *scratch);
+    const int error = scratch != NULL ? send_identify(node, s, scratch) : MINKE_ERROR_NO_MEMORY;
+    minke__free(&node->env, scratch);
+    s->state = node;
+    if (error < 0) (void)minke_transport_reset(node->transport, s->id, 0, node->now);
+    else (void)minke_transport_finish(node->transport, s->id, node->now);
+}
+
+const minke_service_t minke__service_identify = {
+    .protocol = "/ipfs/id/1.0.0", .short_lived = true, .run = run_send};
+const minke_service_t minke__service_push_send = {
+    .protocol = "/ipfs/id/push/1.0.0", .short_lived = true, .run = run_send};
+
+/* ---- reading: the answer to our question, or a push ---- */
+
+typedef struct incoming {
+    size_t len;
+    uint8_t data[MINKE_IDENTIFY_MAX];
+} incoming_t;
+
+static bool lists_push(const minke_identify_t *identify)
+{
+    const minke_slice_t push = text_slice(minke__service_push.protocol);
+    for (size_t i = 0; i < identify->protocols_n; i++) {
+        if (identify->protocols[i].len == push.len && memcmp(identify->protocols[i].data, push.data, push.len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A push says only what has changed; keeping both in order lets the reader merge them (spec/host.md 8). */
+static void keep(minke_node_t *node, minke_node_connection_t *c, const incoming_t *in, bool push)
+{
+    minke_identify_t identify;
+    if (minke__identify_read(in->data, in->len, &identify) < 0) return;
+    const size_t before = push && c->identify_len + in->len <= MINKE_IDENTIFY_MAX ? c->identify_len : 0;
+    uint8_t *all = minke__realloc(&node->env, c->identify, before + in->len);
+    if (all == NULL) return;
+    memcpy(all + before, in->data, in->len);
+    c->identify = all;
+    c->identify_len = before + in->len;
+    c->speaks_push = c->speaks_push || lists_push(&identify);
+    c->identified = true;
+    node->identified = c->id;
+}
+
+static void run_read(minke_node_t *node, minke_node_stream_t *s)
+{
+    const uint8_t *data;
+    ssize_t n;
+    if (s->state == NULL) s->state = minke__alloc_zero(&node->env, sizeof(incoming_t));
+    incoming_t *in = s->state;
+    if (in == NULL) {
+        (void)minke_transport_reset(node->transport, s->id, 0, node->now);
+        return;
+    }
+    while ((n = minke_transport_peek(node->transport, s->id, &data)) > 0) {
+        if ((size_t)n > sizeof in->data - in->len) {
+            (void)minke_transport_reset(node->transport, s->id, 0, node->now);
+            return;
+        }
+        memcpy(in->data + in->len, data, (size_t)n);
+        in->len += (size_t)n;
+        (void)minke_transport_consume(node->transport, s->id, (size_t)n, node->now);
+    }
+    if (n != 0) return;
+    keep(node, s->connection, in, s->service == &minke__service_push);
+    (void)minke_transport_finish(node->transport, s->id, node->now);
+}
+
+static void free_incoming(minke_node_t *node, minke_node_stream_t *s) { minke__free(&node->env, s->state); }
+
+const minke_service_t minke__service_identify_query = {
+    .protocol = "/ipfs/id/1.0.0", .short_lived = true, .run = run_read, .done = free_incoming};
+const minke_service_t minke__service_push = {
+    .protocol = "/ipfs/id/push/1.0.0", .short_lived = true, .run = run_read, .done = free_incoming};
+
+/* ---- what a peer said, as text ---- */
+
+struct minke_identify_texts {
+    const char *protocols[MINKE_IDENTIFY_PROTOCOLS_MAX];
+    const char *addresses[MINKE_IDENTIFY_ADDRESSES_MAX];
+    size_t used;
+    char text[MINKE_IDENTIFY_MAX + MINKE_IDENTIFY_ADDRESSES_MAX * MINKE_MULTIADDR_TEXT_BYTES];
+};
+
+/* Whatever the remote sent becomes printable: it may end up on somebody's terminal. */
+static const char *store_text(struct minke_identify_texts *texts, minke_slice_t from)
+{
+    char *out = texts->text + texts->used;
+    if (from.len + 1 > sizeof texts->text - texts->used) return "";
+    for (size_t i = 0; i < from.len; i++) {
+        const uint8_t byte = from.data[i];
+        out[i] = byte >= 0x20 && byte < 0x7f ? (char)byte : '?';
+    }
+    out[from.len] = 0;
+    texts->used += from.len + 1;
+    return out;
+}
+
+static const char *store_address(struct minke_identify_texts *texts, minke_slice_t from)
+{
+    minke_multiaddr_t address;
+    char *out = texts->text + texts->used;
+    if (minke__multiaddr_from_bytes(from.data, from.len, &address) < 0) return NULL;
+    const ssize_t len = minke__multiaddr_text(&address, out, sizeof texts->text - texts->used);
+    if (len < 0) return NULL;
+    texts->used += (size_t)len + 1;
+    return out;
+}
+
+int minke__node_identify_get(minke_node_t *node, minke_connection_t connection, minke_identify_info_t *info)
+{
+    const minke_node_connection_t *c = minke__node_connection(node, connection);
+    minke_identify_t identify;
+    if (c == NULL) return MINKE_ERROR_STALE;
+    if (!c->identified) return MINKE_ERROR_STATE;
+    if (node->texts == NULL) node->texts = minke__alloc(&node->env, sizeof *node->texts);
+    if (node->texts == NULL) return MINKE_ERROR_NO_MEMORY;
+    if (minke__identify_read(c->identify, c->identify_len, &identify) < 0) return MINKE_ERROR_MALFORMED;
+    struct minke_identify_texts *texts = node->texts;
+    texts->used = 0;
+    *info = (minke_identify_info_t){.agent = store_text(texts, identify.agent_version),
+                                    .protocol_version = store_text(texts, identify.protocol_version),
+                                    .protocols = texts->protocols,
+                                    .addresses = texts->addresses};
+    const char *observed = store_address(texts, identify.observed_address);
+    info->observed = observed != NULL ? observed : "";
+    for (size_t i = 0; i < identify.protocols_n; i++) {
+        texts->protocols[info->protocols_n++] = store_text(texts, identify.protocols[i]);
+    }
+    for (size_t i = 0; i < identify.listen_addresses_n; i++) {
+        const char *address = store_address(texts, identify.listen_addresses[i]);
+        if (address != NULL) texts->addresses[info->addresses_n++] = address;
+    }
+    return MINKE_OK;
+}

@@ -1,0 +1,79 @@
+/* The services that answer with bytes: ping and perf (spec/host.md 9, 10). */
+#include "host/node.h"
+
+/* ---- ping: 32 bytes in, the same 32 bytes out, until the remote finishes. So is any echo. ---- */
+
+static void run_ping(minke_node_t *node, minke_node_stream_t *s)
+{
+    const uint8_t *data;
+    ssize_t n;
+    while ((n = minke_transport_peek(node->transport, s->id, &data)) > 0) {
+        const ssize_t taken = minke_transport_write(node->transport, s->id, data, (size_t)n, node->now);
+        if (taken <= 0) return;
+        (void)minke_transport_consume(node->transport, s->id, (size_t)taken, node->now);
+    }
+    if (n == 0) (void)minke_transport_finish(node->transport, s->id, node->now);
+}
+
+const minke_service_t minke__service_ping = {.protocol = "/ipfs/ping/1.0.0", .run = run_ping};
+
+/* ---- perf: 8 bytes say how much is wanted; all that follows is dropped; then that much is sent ---- */
+
+typedef struct perf_state {
+    uint8_t header[8];
+    uint8_t header_len;
+    bool sending;
+    uint64_t left;
+} perf_state_t;
+
+/* What follows the header is only counted by the sender. */
+static void read_header(perf_state_t *perf, const uint8_t *data, size_t n)
+{
+    size_t used = 0;
+    while (used < n && perf->header_len < sizeof perf->header) perf->header[perf->header_len++] = data[used++];
+    if (used > 0 && perf->header_len == sizeof perf->header) {
+        minke_reader_t r = minke__reader(perf->header, sizeof perf->header);
+        perf->left = minke__read_u64(&r);
+    }
+}
+
+static void receive_perf(minke_node_t *node, minke_node_stream_t *s, perf_state_t *perf)
+{
+    const uint8_t *data;
+    ssize_t n;
+    while ((n = minke_transport_peek(node->transport, s->id, &data)) > 0) {
+        read_header(perf, data, (size_t)n);
+        (void)minke_transport_consume(node->transport, s->id, (size_t)n, node->now);
+    }
+    if (n != 0) return;
+    if (perf->header_len == sizeof perf->header) perf->sending = true;
+    else (void)minke_transport_reset(node->transport, s->id, 0, node->now);
+}
+
+static void send_perf(minke_node_t *node, minke_node_stream_t *s, perf_state_t *perf)
+{
+    static const uint8_t zeros[16384];
+    while (perf->left > 0) {
+        const size_t n = perf->left < sizeof zeros ? (size_t)perf->left : sizeof zeros;
+        const ssize_t taken = minke_transport_write(node->transport, s->id, zeros, n, node->now);
+        if (taken <= 0) return;
+        perf->left -= (uint64_t)taken;
+    }
+    (void)minke_transport_finish(node->transport, s->id, node->now);
+}
+
+static void run_perf(minke_node_t *node, minke_node_stream_t *s)
+{
+    if (s->state == NULL) s->state = minke__alloc_zero(&node->env, sizeof(perf_state_t));
+    if (s->state == NULL) {
+        (void)minke_transport_reset(node->transport, s->id, 0, node->now);
+        return;
+    }
+    perf_state_t *perf = s->state;
+    if (!perf->sending) receive_perf(node, s, perf);
+    if (perf->sending) send_perf(node, s, perf);
+}
+
+static void free_state(minke_node_t *node, minke_node_stream_t *s) { minke__free(&node->env, s->state); }
+
+const minke_service_t minke__service_perf = {.protocol = "/perf/1.0.0", .run = run_perf, .done = free_state};

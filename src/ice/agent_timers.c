@@ -1,0 +1,94 @@
+/*
+ * The agent's timers; nothing else decides what is due.
+ *
+ *   handshake   CHECKING only. No pair works within handshake_after: failed.
+ *   check       one per pair: the next transmission of its check (agent_checks.c). Fires in transmit, not in tick.
+ *   keep-alive  CONNECTED only. The dialer asks about every keepalive_after, +-20 % (RFC 7675 5.1), whatever the
+ *               traffic: its checks keep the listener's consent fresh and show it a new address after a rebinding. The
+ *               listener asks only after that long a silence. While nothing comes back, both ask again every 1 to 2.5
+ * s. consent     CONNECTED only. Nothing authentic within consent_after: failed (RFC 7675 5.1).
+ *
+ * The keep-alive timer is lazy: received packets do not move it. When it fires and something has been received
+ * meanwhile, it is set again, counted from there. So traffic costs no timer, and a busy connection wakes up once in a
+ * few seconds.
+ */
+#include "ice/agent_state.h"
+
+static const minke_time_t ask_again_min = 1000 * 1000;
+static const minke_time_t ask_again_max = 2500 * 1000;
+
+static const minke_close_t consent_lost = {MINKE_LAYER_ICE, MINKE_ERROR_TIMEOUT, false, "nothing received for 30 s"};
+static const minke_close_t consent_lost_otherwise = {MINKE_LAYER_ICE, MINKE_ERROR_TIMEOUT, false,
+                                                     "nothing received for the consent time"};
+static const minke_close_t no_answer = {MINKE_LAYER_ICE, MINKE_ERROR_TIMEOUT, false,
+                                        "no connectivity check was answered"};
+
+static minke_time_t random_between(const minke_env_t *env, minke_time_t min, minke_time_t max)
+{
+    return min + minke__random_u32(env) % (max - min + 1);
+}
+
+static minke_time_t jittered(const minke_ice_agent_t *agent)
+{
+    const minke_time_t fifth = agent->keepalive_after / 5;
+    return random_between(agent->env, agent->keepalive_after - fifth, agent->keepalive_after + fifth);
+}
+
+void minke__ice_arm_keepalive(minke_ice_agent_t *agent, minke_time_t now)
+{
+    agent->keepalive_interval = jittered(agent);
+    agent->keepalive_at = minke__ice_later(now, agent->keepalive_interval);
+}
+
+static void send_keepalive(minke_ice_agent_t *agent, minke_time_t now)
+{
+    minke_ice_pair_t *pair = minke__ice_selected_pair(agent);
+    agent->keepalive_sent_at = now;
+    agent->keepalive_interval = jittered(agent);
+    /* A check that is being repeated anyway is left alone: a new transaction would disown the answer to the old one. */
+    if (pair != NULL && pair->check_at == MINKE_TIME_NEVER) minke__ice_start_check(agent, pair, false, now);
+}
+
+static void keepalive_due(minke_ice_agent_t *agent, minke_time_t now)
+{
+    const minke_time_t silent_at = minke__ice_later(agent->received_at, agent->keepalive_interval);
+    if (!agent->controlling && silent_at > now) {
+        agent->keepalive_at = silent_at;
+        return;
+    }
+    const bool unanswered =
+        agent->keepalive_sent_at != MINKE_TIME_NEVER && agent->received_at < agent->keepalive_sent_at;
+    const bool silent = !agent->controlling || unanswered;
+    send_keepalive(agent, now);
+    const minke_time_t after =
+        silent ? random_between(agent->env, ask_again_min, ask_again_max) : agent->keepalive_interval;
+    agent->keepalive_at = minke__ice_later(now, after);
+}
+
+static minke_time_t consent_at(const minke_ice_agent_t *agent)
+{
+    return minke__ice_later(agent->received_at, agent->consent_after);
+}
+
+void minke__ice_tick(minke_ice_agent_t *agent, minke_time_t now)
+{
+    if (agent->state == MINKE_ICE_CHECKING && agent->handshake_at <= now) minke__ice_fail(agent, &no_answer, now);
+    if (agent->state != MINKE_ICE_CONNECTED) return;
+    if (consent_at(agent) <= now) {
+        const bool usual = agent->consent_after == 30 * 1000 * 1000;
+        minke__ice_fail(agent, usual ? &consent_lost : &consent_lost_otherwise, now);
+        return;
+    }
+    if (agent->keepalive_at <= now) keepalive_due(agent, now);
+}
+
+static minke_time_t earlier(minke_time_t a, minke_time_t b) { return a < b ? a : b; }
+
+minke_time_t minke__ice_deadline(const minke_ice_agent_t *agent)
+{
+    if (agent->state == MINKE_ICE_FAILED) return MINKE_TIME_NEVER;
+    minke_time_t at =
+        agent->state == MINKE_ICE_CHECKING ? agent->handshake_at : earlier(agent->keepalive_at, consent_at(agent));
+    for (size_t i = 0; i < agent->pairs_n; i++) at = earlier(at, agent->pairs[i].check_at);
+    return at;
+}

@@ -1,0 +1,109 @@
+/* webrtc-direct addresses (spec/webrtc-direct.md 1), with the zone of a link-local address in front when it has one. */
+#include <string.h>
+
+#include "base/address.h"
+#include "multiformats/multiaddr.h"
+
+enum { SHA2_256_BYTES = 32, CERTHASHES_MAX = 4 };
+
+static const uint8_t sha2_256_head[] = {0x12, SHA2_256_BYTES};
+
+/* Zones are the interface's index here: its name is the system's business. */
+static bool read_scope(const minke_multiaddr_component_t *component, uint32_t *scope)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < component->value_len; i++) {
+        if (component->value[i] < '0' || component->value[i] > '9' || value > UINT32_MAX / 10) return false;
+        value = value * 10 + (uint64_t)(component->value[i] - '0');
+    }
+    *scope = (uint32_t)value;
+    return value > 0 && value <= UINT32_MAX;
+}
+
+static bool next_is(const minke_multiaddr_t *address, size_t *at, minke_multiaddr_component_t *component,
+                    minke_multiaddr_code_t code)
+{
+    return minke__multiaddr_next(address, at, component) && component->code == (uint32_t)code;
+}
+
+/* [/ip6zone/..]/ip4|ip6/../udp/../webrtc-direct */
+static bool read_base(const minke_multiaddr_t *address, size_t *at, minke_address_t *out)
+{
+    minke_multiaddr_component_t component;
+    if (!minke__multiaddr_next(address, at, &component)) return false;
+    if (component.code == MINKE_MULTIADDR_IP6ZONE) {
+        if (!read_scope(&component, &out->scope) || !next_is(address, at, &component, MINKE_MULTIADDR_IP6))
+            return false;
+    }
+    if (component.code != MINKE_MULTIADDR_IP4 && component.code != MINKE_MULTIADDR_IP6) return false;
+    out->family = component.code == MINKE_MULTIADDR_IP4 ? MINKE_FAMILY_IP4 : MINKE_FAMILY_IP6;
+    memcpy(out->ip, component.value, component.value_len);
+    if (!next_is(address, at, &component, MINKE_MULTIADDR_UDP)) return false;
+    out->port = (uint16_t)(component.value[0] << 8 | component.value[1]);
+    return next_is(address, at, &component, MINKE_MULTIADDR_WEBRTC_DIRECT);
+}
+
+static void add_certhash(minke_direct_address_t *out, const minke_multiaddr_component_t *component)
+{
+    if (component->value_len != sizeof sha2_256_head + SHA2_256_BYTES || out->certhashes_n == CERTHASHES_MAX ||
+        memcmp(component->value, sha2_256_head, sizeof sha2_256_head) != 0) {
+        return;
+    }
+    memcpy(out->certhashes[out->certhashes_n++], component->value + sizeof sha2_256_head, SHA2_256_BYTES);
+}
+
+int minke__multiaddr_to_direct(const minke_multiaddr_t *address, minke_direct_address_t *out)
+{
+    size_t at = 0;
+    minke_multiaddr_component_t component;
+    *out = (minke_direct_address_t){0};
+    if (!read_base(address, &at, &out->address)) return MINKE_ERROR_ADDRESS;
+    while (minke__multiaddr_next(address, &at, &component)) {
+        if (out->peer.len != 0) return MINKE_ERROR_ADDRESS; /* nothing may follow the peer */
+        if (component.code == MINKE_MULTIADDR_CERTHASH) {
+            add_certhash(out, &component);
+        } else if (component.code != MINKE_MULTIADDR_P2P ||
+                   !minke__peer_id_from_bytes(component.value, component.value_len, &out->peer)) {
+            return MINKE_ERROR_ADDRESS;
+        }
+    }
+    return MINKE_OK;
+}
+
+static int append_base(const minke_address_t *address, minke_multiaddr_t *out)
+{
+    const uint8_t port[2] = {(uint8_t)(address->port >> 8), (uint8_t)address->port};
+    const bool ip4 = address->family == MINKE_FAMILY_IP4;
+    if (!ip4 && address->family != MINKE_FAMILY_IP6) return MINKE_ERROR_ADDRESS;
+    int result = MINKE_OK;
+    if (!ip4 && address->scope != 0) {
+        char zone[10];
+        minke_writer_t w = minke__writer(zone, sizeof zone);
+        minke__write_decimal(&w, address->scope);
+        result = minke__multiaddr_append(out, MINKE_MULTIADDR_IP6ZONE, zone, w.len);
+    }
+    if (result == MINKE_OK) {
+        result = minke__multiaddr_append(out, ip4 ? MINKE_MULTIADDR_IP4 : MINKE_MULTIADDR_IP6, address->ip,
+                                         minke__ip_len(address->family));
+    }
+    if (result == MINKE_OK) result = minke__multiaddr_append(out, MINKE_MULTIADDR_UDP, port, sizeof port);
+    if (result == MINKE_OK) result = minke__multiaddr_append(out, MINKE_MULTIADDR_WEBRTC_DIRECT, NULL, 0);
+    return result;
+}
+
+int minke__multiaddr_from_direct(const minke_direct_address_t *direct, minke_multiaddr_t *out)
+{
+    uint8_t hash[sizeof sha2_256_head + SHA2_256_BYTES];
+    out->len = 0;
+    if (direct->certhashes_n > CERTHASHES_MAX) return MINKE_ERROR_INVALID;
+    int result = append_base(&direct->address, out);
+    memcpy(hash, sha2_256_head, sizeof sha2_256_head);
+    for (size_t i = 0; result == MINKE_OK && i < direct->certhashes_n; i++) {
+        memcpy(hash + sizeof sha2_256_head, direct->certhashes[i], SHA2_256_BYTES);
+        result = minke__multiaddr_append(out, MINKE_MULTIADDR_CERTHASH, hash, sizeof hash);
+    }
+    if (result == MINKE_OK && direct->peer.len > 0) {
+        result = minke__multiaddr_append(out, MINKE_MULTIADDR_P2P, direct->peer.bytes, direct->peer.len);
+    }
+    return result;
+}

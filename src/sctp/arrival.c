@@ -1,0 +1,212 @@
+/* DATA and FORWARD-TSN in: which TSNs have come, what to tell the remote about it, and when (RFC 9260 6.2). */
+#include <assert.h>
+
+#include "sctp/association.h"
+
+/* Gap blocks are 16-bit offsets; more of them than this pay off for nobody. */
+enum { TSN_WINDOW = 65535, GAP_BLOCKS_MAX = 128 };
+
+void minke__sctp_arrival_start(minke_sctp_t *sctp)
+{
+    sctp->in.cumulative = minke__tsn_first(sctp->peer.initial_tsn) - 1;
+    sctp->in.above.count = 0;
+    sctp->requests.next_seq = sctp->peer.initial_tsn;
+    for (uint32_t i = 0; i < MINKE_SCTP_RESULTS_N; i++) sctp->requests.results[i] = MINKE_RECONFIG_NOTHING_TO_DO;
+}
+
+uint32_t minke__sctp_window(const minke_sctp_t *sctp)
+{
+    const uint64_t used = minke__inbound_unconsumed(&sctp->in.streams) + sctp->in.streams.held_bytes;
+    return used < sctp->options.receive_window ? (uint32_t)(sctp->options.receive_window - used) : 0;
+}
+
+/* -- SACK out ----------------------------------------------------------------------------------------------------- */
+
+bool minke__sctp_sack_pending(const minke_sctp_t *sctp) { return sctp->in.sack_due || sctp->in.unacknowledged_n > 0; }
+
+void minke__sctp_recv_end(minke_sctp_t *sctp, minke_time_t now)
+{
+    if (minke__sctp_ended(sctp)) return;
+    if (sctp->in.sack_now || sctp->in.unacknowledged_n >= 2) sctp->in.sack_due = true;
+    else if (sctp->in.unacknowledged_n > 0) minke__sctp_timers_sack_delayed(sctp, now);
+    sctp->in.sack_now = false;
+    minke__sctp_finish_shutdown(sctp, false, now);
+}
+
+void minke__sctp_write_sack(minke_sctp_t *sctp, minke_writer_t *w)
+{
+    if (minke__writer_left(w) < MINKE_SCTP_SACK_BYTES) return;
+    const size_t room = (minke__writer_left(w) - MINKE_SCTP_SACK_BYTES) / 4;
+    const minke_tsn_set_t *above = &sctp->in.above;
+    uint32_t gaps = above->count < GAP_BLOCKS_MAX ? above->count : GAP_BLOCKS_MAX;
+    if (gaps > room) gaps = (uint32_t)room;
+    uint32_t duplicates = sctp->in.duplicates_n;
+    if (duplicates > room - gaps) duplicates = (uint32_t)(room - gaps);
+    sctp->in.announced = minke__sctp_window(sctp);
+    minke__write_u8(w, MINKE_CHUNK_SACK);
+    minke__write_u8(w, 0);
+    minke__write_u16(w, (uint16_t)(MINKE_SCTP_SACK_BYTES + 4 * (gaps + duplicates)));
+    minke__write_u32(w, (uint32_t)sctp->in.cumulative);
+    minke__write_u32(w, (uint32_t)sctp->in.announced);
+    minke__write_u16(w, (uint16_t)gaps);
+    minke__write_u16(w, (uint16_t)duplicates);
+    for (uint32_t i = 0; i < gaps; i++) {
+        minke__write_u16(w, (uint16_t)(above->ranges[i].first - sctp->in.cumulative));
+        minke__write_u16(w, (uint16_t)(above->ranges[i].last - sctp->in.cumulative));
+    }
+    for (uint32_t i = 0; i < duplicates; i++) minke__write_u32(w, sctp->in.duplicates[i]);
+    sctp->in.duplicates_n = 0;
+    sctp->in.unacknowledged_n = 0;
+    sctp->in.sack_due = false;
+    minke__sctp_timers_sack_sent(sctp);
+}
+
+/* -- DATA in ------------------------------------------------------------------------------------------------------ */
+
+static void note_packet(minke_sctp_t *sctp)
+{
+    if (sctp->in.packet_has_data) return;
+    sctp->in.packet_has_data = true;
+    sctp->in.unacknowledged_n++;
+}
+
+static bool is_duplicate(minke_sctp_t *sctp, uint64_t tsn)
+{
+    if (tsn > sctp->in.cumulative && !minke__tsn_set_contains(&sctp->in.above, tsn)) return false;
+    sctp->env->counters->sctp_data_duplicate++;
+    if (sctp->in.duplicates_n < MINKE_SCTP_DUPLICATES_MAX) {
+        sctp->in.duplicates[sctp->in.duplicates_n++] = (uint32_t)tsn;
+    }
+    sctp->in.sack_now = true;
+    return true;
+}
+
+/* Full: only what fills a gap still gets in (spec/sctp.md 5), and not for ever. What is held must never keep out the
+ * very chunk that would release it. */
+static bool has_space(const minke_sctp_t *sctp, uint64_t tsn)
+{
+    const uint64_t unconsumed = minke__inbound_unconsumed(&sctp->in.streams);
+    if (tsn == sctp->in.cumulative + 1 && unconsumed < sctp->options.receive_window) return true;
+    const uint64_t used = unconsumed + sctp->in.streams.held_bytes;
+    if (used < sctp->options.receive_window) return true;
+    const minke_tsn_set_t *above = &sctp->in.above;
+    const bool fills_gap = above->count > 0 && tsn < above->ranges[above->count - 1].last;
+    return fills_gap && used < 2 * (uint64_t)sctp->options.receive_window;
+}
+
+static bool is_acceptable(minke_sctp_t *sctp, uint64_t tsn)
+{
+    if (tsn - sctp->in.cumulative > TSN_WINDOW || !has_space(sctp, tsn)) return false;
+    return tsn == sctp->in.cumulative + 1 || minke__tsn_set_room(&sctp->in.above, tsn, tsn);
+}
+
+static void move_cumulative(minke_sctp_t *sctp, uint64_t tsn, minke_time_t now)
+{
+    sctp->in.cumulative = tsn;
+    minke_tsn_set_t *above = &sctp->in.above;
+    if (above->count > 0 && above->ranges[0].first <= tsn + 1) {
+        if (above->ranges[0].last > tsn) sctp->in.cumulative = above->ranges[0].last;
+        minke__tsn_set_remove_through(above, sctp->in.cumulative);
+    }
+    if (sctp->requests.deferred_first <= sctp->in.cumulative) minke__sctp_perform_deferred(sctp, now);
+}
+
+static void mark_received(minke_sctp_t *sctp, uint64_t tsn, minke_time_t now)
+{
+    if (sctp->in.above.count > 0) sctp->in.sack_now = true; /* a gap, or one that is being filled */
+    if (tsn == sctp->in.cumulative + 1) {
+        move_cumulative(sctp, tsn, now);
+        return;
+    }
+    minke__tsn_set_insert(&sctp->in.above, tsn, tsn);
+    sctp->in.sack_now = true;
+}
+
+static minke_inbound_result_t take(minke_sctp_t *sctp, const minke_sctp_data_t *data)
+{
+    if (data->stream_id < sctp->streams_in) {
+        return minke__inbound_data(&sctp->in.streams, data, data->tsn == sctp->in.cumulative + 1);
+    }
+    const uint8_t info[4] = {(uint8_t)(data->stream_id >> 8), (uint8_t)data->stream_id};
+    minke__sctp_queue_error(sctp, MINKE_CAUSE_INVALID_STREAM, info, sizeof info);
+    return MINKE_INBOUND_STALE;
+}
+
+static void refuse_empty(minke_sctp_t *sctp, uint64_t tsn, minke_time_t now)
+{
+    minke__sctp_fail(sctp, MINKE_CAUSE_NO_USER_DATA, MINKE_CAUSE_NO_USER_DATA, "DATA without data", now);
+    const uint32_t wire = (uint32_t)tsn;
+    for (unsigned i = 0; i < 4; i++) sctp->farewell.info[i] = (uint8_t)(wire >> (24 - 8 * i));
+    sctp->farewell.info_len = 4;
+}
+
+static void accept(minke_sctp_t *sctp, const minke_sctp_data_t *data, minke_time_t now)
+{
+    if (!is_acceptable(sctp, data->tsn)) {
+        sctp->env->counters->sctp_data_dropped++;
+        sctp->in.sack_now = true; /* RFC 9260 6.2: says where the window ends */
+        return;
+    }
+    const minke_inbound_result_t result = take(sctp, data);
+    if (result == MINKE_INBOUND_REFUSED) {
+        sctp->env->counters->sctp_data_dropped++;
+        return;
+    }
+    if (result == MINKE_INBOUND_STALE) sctp->env->counters->sctp_malformed++;
+    if (result == MINKE_INBOUND_VIOLATION) {
+        minke__sctp_violation(sctp, "DATA does not continue its message", now);
+        return;
+    }
+    if (!sctp->in.anything) sctp->in.sack_now = true;
+    sctp->in.anything = true;
+    mark_received(sctp, data->tsn, now);
+}
+
+void minke__sctp_recv_data(minke_sctp_t *sctp, uint8_t flags, minke_reader_t body, minke_time_t now)
+{
+    const uint32_t tsn = minke__read_u32(&body);
+    minke_sctp_data_t data = {.flags = flags};
+    data.stream_id = minke__read_u16(&body);
+    data.ssn = minke__read_u16(&body);
+    data.ppid = minke__read_u32(&body);
+    if (body.failed) {
+        sctp->env->counters->sctp_malformed++;
+        return;
+    }
+    data.len = (uint16_t)minke__reader_left(&body);
+    data.bytes = minke__read_bytes(&body, data.len);
+    data.tsn = minke__tsn_unwrap(sctp->in.cumulative, tsn);
+    if (data.len == 0) {
+        refuse_empty(sctp, data.tsn, now);
+        return;
+    }
+    note_packet(sctp);
+    /* The remote is up, so the COOKIE ACK went missing: ask for it now, not at the next timeout. */
+    if (sctp->state == MINKE_SCTP_COOKIE_ECHOED) sctp->setup.cookie_due = true;
+    if ((flags & MINKE_DATA_IMMEDIATE) != 0) sctp->in.sack_now = true;
+    if (!is_duplicate(sctp, data.tsn)) accept(sctp, &data, now);
+}
+
+/* -- FORWARD-TSN in (RFC 3758 3.6) -------------------------------------------------------------------------------- */
+
+void minke__sctp_recv_forward_tsn(minke_sctp_t *sctp, minke_reader_t body, minke_time_t now)
+{
+    const uint64_t tsn = minke__tsn_unwrap(sctp->in.cumulative, minke__read_u32(&body));
+    if (body.failed) {
+        sctp->env->counters->sctp_malformed++;
+        return;
+    }
+    sctp->in.sack_now = true;
+    note_packet(sctp);
+    if (tsn <= sctp->in.cumulative || tsn - sctp->in.cumulative > TSN_WINDOW) return;
+    while (minke__reader_left(&body) >= 4) {
+        const uint16_t stream_id = minke__read_u16(&body);
+        const uint16_t ssn = minke__read_u16(&body);
+        if (minke__inbound_skip(&sctp->in.streams, stream_id, ssn, tsn) == MINKE_INBOUND_VIOLATION) {
+            minke__sctp_violation(sctp, "FORWARD-TSN into the middle of a message", now);
+            return;
+        }
+    }
+    minke__tsn_set_remove_through(&sctp->in.above, tsn);
+    move_cumulative(sctp, tsn, now);
+}

@@ -1,0 +1,190 @@
+/*
+ * The bytes that a stream holds for SCTP: blocks with headroom for the frame header, copied into once. Only the last
+ * block has room left; it starts small and grows, so a ping costs little and a bulk writer fills whole frames.
+ */
+#include <string.h>
+
+#include "stream/mux_state.h"
+
+enum { BLOCK_MIN = 128, BLOCK_MAX = MINKE_FRAME_PAYLOAD_MAX };
+
+/* ---- room */
+
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+static size_t own_room(const minke_mux_stream_t *stream)
+{
+    const size_t limit = stream->mux->options.send_buffer;
+    return stream->unsent < limit ? limit - stream->unsent : 0;
+}
+
+static size_t shared_room(const minke_mux_stream_t *stream)
+{
+    const size_t limit = stream->mux->options.send_buffer_total;
+    return stream->mux->unsent < limit ? limit - stream->mux->unsent : 0;
+}
+
+size_t minke__mux_writable(const minke_mux_stream_t *stream)
+{
+    if (stream->error != MINKE_OK || stream->send != MINKE_SEND_OPEN) return 0;
+    return least(own_room(stream), shared_room(stream));
+}
+
+static void wait_for_room(minke_mux_stream_t *stream)
+{
+    stream->wants_room = true;
+    if (shared_room(stream) == 0 && !minke__list_linked(&stream->starved))
+        minke__list_append(&stream->mux->starved, &stream->starved);
+}
+
+/* The low-water mark is half of the stream's own buffer, so that a writer is woken for many bytes, not for each frame.
+ */
+void minke__stream_offer_room(minke_mux_stream_t *stream)
+{
+    if (!stream->wants_room || stream->unsent > stream->mux->options.send_buffer / 2) return;
+    if (shared_room(stream) == 0) {
+        wait_for_room(stream);
+        return;
+    }
+    stream->wants_room = false;
+    minke__list_remove(&stream->starved);
+    minke__mux_raise(stream, MINKE_MUX_STREAM_WRITABLE);
+}
+
+/* ---- blocks */
+
+/* `capacity` of payload; the last block itself, moved perhaps, or NULL with nothing changed. */
+static minke_message_t *grow_last(minke_mux_stream_t *stream, size_t capacity)
+{
+    const size_t size = sizeof(minke_message_t) + MINKE_FRAME_HEADROOM + capacity;
+    minke_message_t *block = minke__realloc(stream->mux->env, *stream->unsent_last, size);
+    if (block == NULL) return NULL;
+    block->capacity = (uint32_t)(MINKE_FRAME_HEADROOM + capacity);
+    *stream->unsent_last = block;
+    return block;
+}
+
+static minke_message_t *append_block(minke_mux_stream_t *stream, size_t capacity)
+{
+    minke_message_t *block = minke__message_new(stream->mux->env, MINKE_FRAME_HEADROOM, capacity);
+    if (block == NULL) return NULL;
+    if (stream->unsent_first != NULL) stream->unsent_last = &(*stream->unsent_last)->next;
+    *stream->unsent_last = block;
+    return block;
+}
+
+/* A last block with room for at least one byte, better for `wanted`; NULL: out of memory. */
+static minke_message_t *block_with_room(minke_mux_stream_t *stream, size_t wanted)
+{
+    minke_message_t *last = *stream->unsent_last;
+    if (last == NULL) return append_block(stream, least(wanted > BLOCK_MIN ? wanted : BLOCK_MIN, BLOCK_MAX));
+    if (last->end < last->capacity) return last;
+    const size_t held = last->end - last->start;
+    if (held == BLOCK_MAX) return append_block(stream, BLOCK_MAX);
+    return grow_last(stream, least(held + (wanted > held ? wanted : held), BLOCK_MAX));
+}
+
+static size_t append(minke_mux_stream_t *stream, const uint8_t *data, size_t len)
+{
+    size_t done = 0;
+    while (done < len) {
+        minke_message_t *block = block_with_room(stream, len - done);
+        if (block == NULL) break;
+        const size_t n = least(block->capacity - block->end, len - done);
+        memcpy(block->bytes + block->end, data + done, n);
+        block->end += (uint32_t)n;
+        done += n;
+    }
+    stream->unsent += (uint32_t)done;
+    stream->mux->unsent += done;
+    return done;
+}
+
+static minke_message_t *pop_block(minke_mux_stream_t *stream)
+{
+    minke_message_t *block = stream->unsent_first;
+    if (block == NULL) return NULL;
+    stream->unsent_first = block->next;
+    if (stream->unsent_last == &block->next) stream->unsent_last = &stream->unsent_first;
+    block->next = NULL;
+    return block;
+}
+
+/* ---- what the scheduler asks */
+
+bool minke__stream_has_output(const minke_mux_stream_t *stream)
+{
+    return stream->unsent_first != NULL || stream->send == MINKE_SEND_FINISHING;
+}
+
+minke_message_t *minke__stream_take_message(minke_mux_stream_t *stream)
+{
+    minke_message_t *block = pop_block(stream);
+    if (block == NULL) return NULL;
+    const uint32_t len = block->end - block->start;
+    minke__frame_seal(block);
+    stream->unsent -= len;
+    minke__mux_sent(stream->mux, len);
+    minke__stream_offer_room(stream);
+    return block;
+}
+
+void minke__stream_fin_written(minke_mux_stream_t *stream)
+{
+    minke_channel_t *channel = stream->channel;
+    stream->send = MINKE_SEND_FIN_SENT;
+    minke__channel_set_timer(stream->mux, channel, MINKE_MUX_FIN_ACK_AFTER);
+    if (!channel->fin_ack_owed) return;
+    channel->fin_ack_owed = false;
+    channel->pending |= MINKE_CHANNEL_SEND_FIN_ACK;
+}
+
+void minke__stream_drop_unsent(minke_mux_stream_t *stream)
+{
+    stream->wants_room = false;
+    minke__list_remove(&stream->starved);
+    const uint32_t len = stream->unsent;
+    minke_message_t *block;
+    while ((block = pop_block(stream)) != NULL) minke__free(stream->mux->env, block);
+    stream->unsent = 0;
+    if (len > 0) minke__mux_sent(stream->mux, len);
+}
+
+/* ---- the public calls */
+
+static int write_error(const minke_mux_stream_t *stream)
+{
+    if (stream->error != MINKE_OK) return stream->error;
+    switch (stream->send) {
+    case MINKE_SEND_OPEN: return MINKE_OK;
+    case MINKE_SEND_STOPPED: return MINKE_ERROR_STREAM_STOPPED;
+    case MINKE_SEND_CUT: return MINKE_ERROR_STREAM_RESET;
+    default: return MINKE_ERROR_STREAM_FINISHED;
+    }
+}
+
+ssize_t minke__mux_write(minke_mux_stream_t *stream, const void *data, size_t len)
+{
+    const int error = write_error(stream);
+    if (error < 0) return error;
+    if (len == 0) return 0;
+    const size_t fits = least(len, minke__mux_writable(stream));
+    if (fits < len) wait_for_room(stream);
+    if (fits == 0) return MINKE_ERROR_AGAIN;
+    const size_t done = append(stream, data, fits);
+    if (done == 0) return MINKE_ERROR_NO_MEMORY;
+    minke__mux_schedule(stream->mux, stream->channel);
+    return (ssize_t)done;
+}
+
+int minke__mux_finish(minke_mux_stream_t *stream)
+{
+    const int error = write_error(stream);
+    if (error == MINKE_ERROR_STREAM_FINISHED) return MINKE_OK;
+    if (error < 0) return error;
+    stream->send = MINKE_SEND_FINISHING;
+    stream->wants_room = false;
+    minke__list_remove(&stream->starved);
+    minke__mux_schedule(stream->mux, stream->channel);
+    return MINKE_OK;
+}

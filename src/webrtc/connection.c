@@ -1,0 +1,447 @@
+#include "webrtc/connection.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/address.h"
+
+minke_close_t minke__close_reason(minke_layer_t layer, int code, const char *text)
+{
+    minke_close_t reason = {.layer = layer, .code = code};
+    minke_writer_t w = minke__writer(reason.text, sizeof reason.text);
+    minke__write_text(&w, text);
+    if (w.failed) {
+        w = minke__writer(reason.text, sizeof reason.text);
+        minke__write_bytes(&w, text, sizeof reason.text - 1);
+    }
+    minke__write_terminator(&w);
+    return reason;
+}
+
+/* ---- making and freeing ---- */
+
+static minke_connection_state_t *new_connection(const minke_connection_config_t *config, minke_connection_t id,
+                                                minke_time_t give_up_after, minke_time_t now)
+{
+    minke_connection_state_t *c = minke__alloc_zero(config->env, sizeof *c);
+    if (c == NULL) return NULL;
+    c->env = config->env;
+    c->config = config;
+    c->id = id;
+    c->started_at = now;
+    c->give_up_at = now + give_up_after;
+    minke__list_init(&c->siblings);
+    minke__list_init(&c->to_send);
+    minke__list_init(&c->to_tell);
+    minke__list_init(&c->paths);
+    return c;
+}
+
+static bool start_ice(minke_connection_state_t *c, bool controlling, const minke_ice_credentials_t *local,
+                      const minke_ice_credentials_t *remote, minke_time_t now)
+{
+    const minke_ice_options_t options = {.controlling = controlling,
+                                         .lite_remote = controlling,
+                                         .local = *local,
+                                         .remote = *remote,
+                                         .handshake_after = c->give_up_at - c->started_at,
+                                         .consent_after = c->config->silent_after};
+    c->ice = minke__ice_new(c->env, &options, c->id, now);
+    return c->ice != NULL;
+}
+
+static bool start_dtls(minke_connection_state_t *c, minke_time_t now)
+{
+    minke_dtls_options_t options = {.client = !c->inbound, .handshake_after = c->give_up_at - now};
+    if (c->dial != NULL) {
+        options.check_fingerprint = true;
+        options.fingerprints_n = c->dial->certhashes_n;
+        memcpy(options.fingerprints, c->dial->certhashes, sizeof options.fingerprints);
+    }
+    c->dtls = minke__dtls_new(c->config->dtls, &options, c->id, now);
+    return c->dtls != NULL;
+}
+
+minke_connection_state_t *minke__connection_accept(const minke_connection_config_t *config,
+                                                   const minke_stranger_t *stranger, minke_connection_t id,
+                                                   minke_time_t give_up_after, minke_time_t now)
+{
+    minke_connection_state_t *c = new_connection(config, id, give_up_after, now);
+    if (c == NULL) return NULL;
+    c->inbound = true;
+    c->version = stranger->version;
+    c->phase = MINKE_PHASE_DTLS;
+    c->ice_at = now;
+    if (!start_ice(c, false, &stranger->local, &stranger->remote, now) || !start_dtls(c, now) ||
+        minke__ice_adopt_stranger(c->ice, stranger, now) < 0) {
+        minke__connection_free(c);
+        return NULL;
+    }
+    return c;
+}
+
+minke_connection_state_t *minke__connection_dial(const minke_connection_config_t *config, const minke_dial_t *dial,
+                                                 int version, minke_connection_t id, minke_time_t give_up_after,
+                                                 minke_time_t now)
+{
+    minke_connection_state_t *c = new_connection(config, id, give_up_after, now);
+    if (c == NULL) return NULL;
+    c->version = version;
+    c->dial = minke__alloc(c->env, sizeof *c->dial);
+    if (c->dial != NULL) *c->dial = *dial;
+    if (c->dial == NULL || !start_ice(c, true, &dial->local, &dial->remote_credentials, now)) {
+        minke__connection_free(c);
+        return NULL;
+    }
+    return c;
+}
+
+void minke__connection_free(minke_connection_state_t *c)
+{
+    if (c == NULL) return;
+    minke__setup_free(c->setup);
+    if (c->sctp != NULL) minke__sctp_free(c->sctp); /* before the mux, which takes the messages back */
+    if (c->mux != NULL) minke__mux_free(c->mux);
+    if (c->dtls != NULL) minke__dtls_free(c->dtls);
+    if (c->ice != NULL) minke__ice_free(c->ice);
+    minke__free(c->env, c->peer_key);
+    minke__free(c->env, c->dial);
+    minke__free(c->env, c);
+}
+
+/* ---- coming up, step by step ---- */
+
+static void step_done(minke_connection_state_t *c, minke_layer_t layer, minke_time_t *at, minke_time_t now)
+{
+    *at = now;
+    minke__trace(c->env, now, c->id, layer, "step_done", "", now - c->started_at);
+}
+
+static void fail_with(minke_connection_state_t *c, minke_layer_t layer, int code, const char *text, minke_time_t now)
+{
+    const minke_close_t reason = minke__close_reason(layer, code, text);
+    minke__connection_close(c, &reason, now);
+}
+
+static void begin_dtls(minke_connection_state_t *c, minke_time_t now)
+{
+    step_done(c, MINKE_LAYER_ICE, &c->ice_at, now);
+    c->phase = MINKE_PHASE_DTLS;
+    if (!start_dtls(c, now)) {
+        fail_with(c, MINKE_LAYER_DTLS, MINKE_ERROR_NO_MEMORY, "out of memory", now);
+        return;
+    }
+    minke__dtls_connect(c->dtls, now);
+}
+
+static bool start_streams(minke_connection_state_t *c)
+{
+    minke_mux_options_t options = c->config->mux;
+    options.dtls_client = !c->inbound;
+    options.handshake_channel = true;
+    c->mux = minke__mux_new(c->env, &options, c->config->streams, c->id);
+    if (c->mux == NULL) return false;
+    const minke_sctp_user_t user = minke__mux_sctp_user(c->mux);
+    c->sctp = minke__sctp_new(c->env, &c->config->sctp, &user, c->id);
+    if (c->sctp == NULL) return false;
+    minke__mux_attach(c->mux, c->sctp);
+    return true;
+}
+
+/* Noise starts together with SCTP: the initiator's first message leaves with the first packet that may carry data. */
+static bool start_noise(minke_connection_state_t *c)
+{
+    const uint8_t *ours = c->config->fingerprint;
+    const uint8_t *theirs = minke__dtls_remote_fingerprint(c->dtls);
+    c->setup = minke__setup_new(c->env, c->config->identity, c->inbound, c->inbound ? theirs : ours,
+                                c->inbound ? ours : theirs, c->dial != NULL ? &c->dial->peer : NULL);
+    return c->setup != NULL;
+}
+
+static void begin_sctp(minke_connection_state_t *c, minke_time_t now)
+{
+    step_done(c, MINKE_LAYER_DTLS, &c->dtls_at, now);
+    c->phase = MINKE_PHASE_SCTP;
+    if (!start_streams(c) || !start_noise(c)) {
+        fail_with(c, MINKE_LAYER_SCTP, MINKE_ERROR_NO_MEMORY, "out of memory", now);
+        return;
+    }
+    minke__mux_set_now(c->mux, now);
+    minke__sctp_connect(c->sctp, now);
+}
+
+static void noise_done(minke_connection_state_t *c, minke_time_t now)
+{
+    const minke_noise_t *noise = minke__setup_noise(c->setup);
+    const uint8_t *key = minke__noise_remote_public_key(noise, &c->peer_key_len);
+    c->peer = *minke__noise_remote_peer(noise);
+    c->peer_key = minke__alloc(c->env, c->peer_key_len);
+    if (c->peer_key == NULL) {
+        fail_with(c, MINKE_LAYER_NOISE, MINKE_ERROR_NO_MEMORY, "out of memory", now);
+        return;
+    }
+    memcpy(c->peer_key, key, c->peer_key_len);
+    minke__setup_free(c->setup);
+    c->setup = NULL;
+    minke__free(c->env, c->dial);
+    c->dial = NULL;
+    step_done(c, MINKE_LAYER_NOISE, &c->noise_at, now);
+    c->phase = MINKE_PHASE_OPEN;
+    c->was_open = true;
+    if (c->inbound) c->env->counters->connections_accepted++;
+    else c->env->counters->connections_dialled++;
+    minke__mux_surface(c->mux);
+}
+
+static void advance_noise(minke_connection_state_t *c, minke_time_t now)
+{
+    minke_mux_stream_t *channel = minke__mux_handshake_channel(c->mux);
+    if (channel == NULL) {
+        fail_with(c, MINKE_LAYER_NOISE, MINKE_ERROR_STREAM_RESET, "the remote closed the handshake channel", now);
+        return;
+    }
+    switch (minke__setup_advance(c->setup, channel)) {
+    case MINKE_SETUP_MORE: return;
+    case MINKE_SETUP_DONE: noise_done(c, now); return;
+    case MINKE_SETUP_FAILED:
+        fail_with(c, MINKE_LAYER_NOISE, MINKE_ERROR_CRYPTO, minke__setup_error(c->setup), now);
+        return;
+    }
+}
+
+/* A layer below has ended: so does the connection, for that layer's reason. */
+static bool check_layers(minke_connection_state_t *c, minke_time_t now)
+{
+    const minke_close_t *reason = NULL;
+    if (c->sctp != NULL && minke__sctp_state(c->sctp) == MINKE_SCTP_ENDED) {
+        reason = minke__sctp_close_reason(c->sctp);
+    } else if (c->dtls != NULL && minke__dtls_state(c->dtls) == MINKE_DTLS_ENDED) {
+        reason = minke__dtls_close_reason(c->dtls);
+    } else if (minke__ice_state(c->ice) == MINKE_ICE_FAILED) {
+        reason = minke__ice_close_reason(c->ice);
+    }
+    if (reason != NULL) minke__connection_close(c, reason, now);
+    return reason == NULL;
+}
+
+/* Goes as far up as what has arrived allows. */
+static void advance(minke_connection_state_t *c, minke_time_t now)
+{
+    if (c->phase >= MINKE_PHASE_CLOSING || !check_layers(c, now)) return;
+    if (c->phase == MINKE_PHASE_ICE && minke__ice_state(c->ice) == MINKE_ICE_CONNECTED) begin_dtls(c, now);
+    if (c->phase == MINKE_PHASE_DTLS && minke__dtls_state(c->dtls) == MINKE_DTLS_ESTABLISHED) begin_sctp(c, now);
+    if (c->phase == MINKE_PHASE_SCTP && minke__sctp_state(c->sctp) == MINKE_SCTP_ESTABLISHED) {
+        step_done(c, MINKE_LAYER_SCTP, &c->sctp_at, now);
+        c->phase = MINKE_PHASE_NOISE;
+    }
+    if (c->setup != NULL && c->phase < MINKE_PHASE_OPEN) advance_noise(c, now);
+    if (c->phase < MINKE_PHASE_OPEN && now >= c->give_up_at) {
+        static const minke_layer_t waiting_for[] = {MINKE_LAYER_NETWORK, MINKE_LAYER_ICE, MINKE_LAYER_DTLS,
+                                                    MINKE_LAYER_SCTP, MINKE_LAYER_NOISE};
+        fail_with(c, waiting_for[c->phase], MINKE_ERROR_TIMEOUT, "set-up took too long: no answer in this step", now);
+    }
+}
+
+void minke__connection_start_dial(minke_connection_state_t *c, const minke_path_t *path, minke_time_t now)
+{
+    if (c->phase != MINKE_PHASE_SOCKET) return;
+    c->phase = MINKE_PHASE_ICE;
+    if (minke__ice_add_pair(c->ice, path, now) < 0) {
+        fail_with(c, MINKE_LAYER_ICE, MINKE_ERROR_NO_MEMORY, "out of memory", now);
+    }
+}
+
+/* ---- input ---- */
+
+void minke__connection_recv_stun(minke_connection_state_t *c, const minke_stun_message_t *message,
+                                 const minke_path_t *path, minke_time_t now)
+{
+    if (minke__ice_recv(c->ice, message, path, now)) minke__ice_received(c->ice, path, message->len, true, now);
+    advance(c, now);
+}
+
+static void recv_datagram(minke_connection_state_t *c, uint8_t *data, size_t len, const minke_path_t *path,
+                          minke_time_t now)
+{
+    minke_dtls_input_t input = {data, len, 0};
+    uint8_t *plaintext;
+    size_t plaintext_len;
+    bool authentic = false;
+    minke__ice_received(c->ice, path, len, false, now);
+    while (minke__dtls_next(c->dtls, &input, now, &plaintext, &plaintext_len)) {
+        authentic = true;
+        if (c->sctp == NULL) advance(c, now); /* the handshake has just ended, in this very datagram */
+        if (c->sctp != NULL) minke__sctp_recv(c->sctp, plaintext, plaintext_len, now);
+    }
+    if (authentic) minke__ice_received(c->ice, path, 0, true, now);
+}
+
+void minke__connection_recv_dtls(minke_connection_state_t *c, const minke_train_t *train, const minke_path_t *path,
+                                 minke_time_t now)
+{
+    if (c->dtls == NULL || c->phase >= MINKE_PHASE_CLOSING) return;
+    if (c->mux != NULL) minke__mux_set_now(c->mux, now);
+    c->bytes_received += train->len;
+    for (size_t at = 0; at < train->len; at += train->segment_len) {
+        const size_t left = train->len - at;
+        recv_datagram(c, train->data + at, left < train->segment_len ? left : train->segment_len, path, now);
+    }
+    advance(c, now);
+    if (c->sctp != NULL) minke__sctp_recv_end(c->sctp, now);
+    advance(c, now);
+}
+
+void minke__connection_tick(minke_connection_state_t *c, minke_time_t now)
+{
+    minke__ice_tick(c->ice, now);
+    if (c->dtls != NULL) minke__dtls_tick(c->dtls, now);
+    if (c->mux != NULL) minke__mux_tick(c->mux, now);
+    if (c->sctp != NULL) minke__sctp_tick(c->sctp, now);
+    advance(c, now);
+}
+
+minke_time_t minke__connection_deadline(const minke_connection_state_t *c)
+{
+    if (c->phase == MINKE_PHASE_CLOSED) return MINKE_TIME_NEVER;
+    minke_time_t at = c->phase < MINKE_PHASE_OPEN ? c->give_up_at : MINKE_TIME_NEVER;
+    const minke_time_t below[] = {minke__ice_deadline(c->ice),
+                                  c->dtls != NULL ? minke__dtls_deadline(c->dtls) : MINKE_TIME_NEVER,
+                                  c->sctp != NULL ? minke__sctp_deadline(c->sctp) : MINKE_TIME_NEVER,
+                                  c->mux != NULL ? minke__mux_deadline(c->mux) : MINKE_TIME_NEVER};
+    for (size_t i = 0; i < sizeof below / sizeof below[0]; i++) {
+        if (below[i] < at) at = below[i];
+    }
+    return at;
+}
+
+/* ---- output ---- */
+
+static size_t one_datagram(minke_train_t *train, uint8_t *buffer, size_t len)
+{
+    *train = (minke_train_t){buffer, len, len};
+    return 1;
+}
+
+/*
+ * SCTP packets, each sealed where it was written. A train goes on while packets are full; everything that has anything
+ * to add fills its packet, so a shorter one is the last.
+ */
+static size_t transmit_sctp(minke_connection_state_t *c, uint8_t *buffer, size_t capacity, minke_train_t *train,
+                            minke_time_t now)
+{
+    enum { SEGMENTS_MAX = 64 }; /* UDP_MAX_SEGMENTS of Linux */
+    const size_t packet_max = c->config->sctp.packet_max;
+    const size_t head = minke__dtls_head(c->dtls), tail = minke__dtls_tail(c->dtls);
+    const size_t full = packet_max & ~(size_t)3;
+    size_t n = 0, at = 0;
+    for (size_t len = full; len == full && n < SEGMENTS_MAX && at + head + packet_max + tail <= capacity;) {
+        len = minke__sctp_transmit(c->sctp, buffer + at + head, packet_max, now);
+        const size_t record_len = len > 0 ? minke__dtls_seal(c->dtls, buffer + at, len) : 0;
+        if (record_len == 0) break;
+        if (n++ == 0) *train = (minke_train_t){buffer, 0, record_len};
+        at += record_len;
+    }
+    train->len = at;
+    return n;
+}
+
+/* Until the address is proven only three times what came from it may go there (spec/webrtc-direct.md 5.6). */
+static bool may_send_flight(minke_connection_state_t *c)
+{
+    enum { FLIGHT_DATAGRAM_MAX = 1200 };
+    if (minke__ice_may_send(c->ice) >= FLIGHT_DATAGRAM_MAX) return true;
+    c->env->counters->amplification_held++;
+    return false;
+}
+
+static size_t transmit_data(minke_connection_state_t *c, uint8_t *buffer, size_t capacity, minke_train_t *train,
+                            minke_time_t now)
+{
+    if (!may_send_flight(c)) return 0;
+    const size_t len = minke__dtls_transmit(c->dtls, buffer, capacity);
+    if (len > 0) return one_datagram(train, buffer, len);
+    if (c->sctp == NULL) return 0;
+    size_t n = transmit_sctp(c, buffer, capacity, train, now);
+    if (n > 0 || c->phase != MINKE_PHASE_CLOSING) return n;
+    /* The ABORT is out: close_notify after it. */
+    if (minke__dtls_state(c->dtls) != MINKE_DTLS_ESTABLISHED) return 0;
+    minke__dtls_close(c->dtls, now);
+    const size_t alert_len = minke__dtls_transmit(c->dtls, buffer, capacity);
+    return alert_len > 0 ? one_datagram(train, buffer, alert_len) : 0;
+}
+
+size_t minke__connection_transmit(minke_connection_state_t *c, uint8_t *buffer, size_t capacity, minke_train_t *train,
+                                  minke_path_t *path, minke_time_t now)
+{
+    if (c->phase == MINKE_PHASE_CLOSED || c->phase == MINKE_PHASE_SOCKET) return 0;
+    const size_t check_len = minke__ice_transmit(c->ice, buffer, capacity, path, now);
+    if (check_len > 0) return one_datagram(train, buffer, check_len);
+    const bool closing = c->phase == MINKE_PHASE_CLOSING;
+    size_t n = 0;
+    if (c->dtls != NULL && minke__ice_selected(c->ice, path)) {
+        if (c->mux != NULL) minke__mux_set_now(c->mux, now);
+        n = transmit_data(c, buffer, capacity, train, now);
+        advance(c, now); /* what was sent may have been the last Noise message, or the keys are used up */
+    }
+    if (n > 0) {
+        c->bytes_sent += train->len;
+        minke__ice_sent(c->ice, train->len);
+    } else if (closing) {
+        c->phase = MINKE_PHASE_CLOSED;
+    } else if (c->phase == MINKE_PHASE_CLOSING) {
+        return minke__connection_transmit(c, buffer, capacity, train, path, now); /* just failed: the ABORT is due */
+    }
+    return n;
+}
+
+/* ---- events and the end ---- */
+
+static void fill_stream_event(const minke_connection_state_t *c, const minke_mux_event_t *from,
+                              minke_transport_event_t *event)
+{
+    static const minke_transport_event_type_t types[] = {
+        [MINKE_MUX_STREAM_OPENED] = MINKE_TRANSPORT_STREAM_OPENED,
+        [MINKE_MUX_STREAM_READABLE] = MINKE_TRANSPORT_STREAM_READABLE,
+        [MINKE_MUX_STREAM_WRITABLE] = MINKE_TRANSPORT_STREAM_WRITABLE,
+        [MINKE_MUX_STREAM_CLOSED] = MINKE_TRANSPORT_STREAM_CLOSED};
+    *event = (minke_transport_event_t){.type = types[from->type],
+                                       .connection = c->id,
+                                       .stream = minke__mux_stream_id(from->stream),
+                                       .error = from->error,
+                                       .error_code = from->error_code};
+}
+
+bool minke__connection_event(minke_connection_state_t *c, minke_transport_event_t *event)
+{
+    minke_mux_event_t stream_event;
+    if (c->was_open && !c->connected_told) {
+        c->connected_told = true;
+        *event = (minke_transport_event_t){
+            .type = MINKE_TRANSPORT_CONNECTED, .connection = c->id, .inbound = c->inbound};
+        return true;
+    }
+    if (c->was_open && minke__mux_event(c->mux, &stream_event)) {
+        fill_stream_event(c, &stream_event, event);
+        return true;
+    }
+    if (c->phase < MINKE_PHASE_CLOSING || c->closed_told) return false;
+    c->closed_told = true;
+    /* Nobody was told of an inbound connection that never got through Noise. */
+    if (c->inbound && !c->was_open) return false;
+    *event = (minke_transport_event_t){
+        .type = MINKE_TRANSPORT_CLOSED, .connection = c->id, .inbound = c->inbound, .close = c->close};
+    return true;
+}
+
+void minke__connection_close(minke_connection_state_t *c, const minke_close_t *reason, minke_time_t now)
+{
+    if (c->phase >= MINKE_PHASE_CLOSING) return;
+    if (c->phase != MINKE_PHASE_OPEN) c->env->counters->connections_failed++;
+    c->phase = c->phase == MINKE_PHASE_SOCKET ? MINKE_PHASE_CLOSED : MINKE_PHASE_CLOSING;
+    c->close = *reason;
+    minke__trace(c->env, now, c->id, reason->layer, "closed", c->close.text, (uint64_t)(int64_t)reason->code);
+    if (c->sctp != NULL && minke__sctp_state(c->sctp) != MINKE_SCTP_ENDED) {
+        minke__sctp_abort(c->sctp, c->close.text, now);
+    }
+    if (c->mux != NULL) minke__mux_fail(c->mux);
+}

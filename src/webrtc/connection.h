@@ -1,0 +1,157 @@
+/*
+ * One webrtc-direct connection: ICE, DTLS, SCTP, streams and Noise stacked, and the order they come up in.
+ *
+ *   listener                                     dialer
+ *   --------                                     ------
+ *   stranger becomes connection (ClientHello)    socket open
+ *         |                                            |  checks
+ *        DTLS  server                                 ICE
+ *         |                                            |
+ *        SCTP  INIT both ways                         DTLS  client
+ *         |                                            |
+ *        NOISE initiator, on stream 0                 SCTP
+ *         |                                            |
+ *        OPEN                                         NOISE responder
+ *                                                      |
+ *                                                     OPEN
+ *
+ * From any of these: CLOSING (ABORT and close_notify still to be sent), then gone. The endpoint owns connections.
+ */
+#ifndef MINKE_WEBRTC_CONNECTION_H
+#define MINKE_WEBRTC_CONNECTION_H
+
+#include <minke/transport.h>
+
+#include "base/heap.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "dtls/dtls.h"
+#include "ice/agent.h"
+#include "ice/strangers.h"
+#include "noise/noise.h"
+#include "sctp/sctp.h"
+#include "stream/mux.h"
+#include "webrtc/setup.h"
+
+typedef enum minke_connection_phase {
+    MINKE_PHASE_SOCKET, /* dialer: waits for its socket */
+    MINKE_PHASE_ICE,
+    MINKE_PHASE_DTLS,
+    MINKE_PHASE_SCTP,
+    MINKE_PHASE_NOISE,
+    MINKE_PHASE_OPEN,
+    MINKE_PHASE_CLOSING,
+    MINKE_PHASE_CLOSED /* nothing left to send */
+} minke_connection_phase_t;
+
+/* An entry of the endpoint's table of addresses: datagrams from `remote` on `socket` belong to `owner`. */
+typedef struct minke_path_entry {
+    minke_map_node_t node;
+    minke_list_t siblings; /* in owner->paths */
+    struct minke_connection_state *owner;
+    minke_socket_t socket;
+    minke_address_t remote;
+} minke_path_entry_t;
+
+typedef struct minke_connection_state {
+    const minke_env_t *env;
+    const struct minke_connection_config *config;
+    minke_connection_t id;
+    bool inbound;
+    int version;
+    minke_connection_phase_t phase;
+
+    minke_ice_agent_t *ice;
+    minke_dtls_t *dtls;
+    minke_sctp_t *sctp;
+    minke_mux_t *mux;
+    minke_setup_t *setup; /* Noise on stream 0; freed when it is done */
+
+    minke_peer_id_t peer; /* authenticated; len 0 before */
+    uint8_t *peer_key;    /* serialized PublicKey */
+    size_t peer_key_len;
+    minke_close_t close;  /* from CLOSING on */
+
+    minke_time_t started_at, ice_at, dtls_at, sctp_at, noise_at;
+    minke_time_t give_up_at; /* set-up must be done by then */
+    uint64_t bytes_sent, bytes_received;
+
+    /* dialer only */
+    struct minke_dial *dial;
+
+    void *user; /* of the layer above; NULL at first */
+
+    /* the endpoint's book-keeping */
+    minke_list_t siblings; /* in the endpoint's list of all connections */
+    minke_heap_node_t timer;
+    minke_list_t to_send;  /* in the endpoint's list of connections that may have something to send */
+    minke_list_t to_tell;  /* ... that may have events */
+    minke_map_node_t by_ufrag;
+    minke_list_t paths;    /* of minke_path_entry_t */
+    uint32_t ice_generation;
+    minke_socket_t own_socket; /* a dial's; 0: none */
+    bool connected_told, closed_told, was_open;
+    bool counted; /* among the inbound handshakes */
+} minke_connection_state_t;
+
+/* What all connections of an endpoint share. */
+typedef struct minke_connection_config {
+    const minke_env_t *env;
+    const minke_identity_t *identity;
+    minke_dtls_context_t *dtls;
+    const uint8_t *fingerprint; /* of our certificate */
+    minke_handles_t *streams;
+    minke_mux_options_t mux;
+    minke_sctp_options_t sctp;
+    minke_time_t silent_after;
+} minke_connection_config_t;
+
+/* What a dial asked for. */
+typedef struct minke_dial {
+    uint8_t certhashes_n;
+    uint8_t certhashes[4][32];
+    minke_peer_id_t peer;
+    minke_address_t remote;
+    minke_ice_credentials_t local, remote_credentials;
+} minke_dial_t;
+
+/* Both leave the book-keeping fields to the endpoint. NULL when out of memory. */
+MINKE_MUST_USE minke_connection_state_t *minke__connection_accept(const minke_connection_config_t *config,
+                                                                  const minke_stranger_t *stranger,
+                                                                  minke_connection_t id, minke_time_t give_up_after,
+                                                                  minke_time_t now);
+/* `dial` is copied; checks start with minke__connection_start_dial. */
+MINKE_MUST_USE minke_connection_state_t *minke__connection_dial(const minke_connection_config_t *config,
+                                                                const minke_dial_t *dial, int version,
+                                                                minke_connection_t id, minke_time_t give_up_after,
+                                                                minke_time_t now);
+void minke__connection_start_dial(minke_connection_state_t *connection, const minke_path_t *path, minke_time_t now);
+void minke__connection_free(minke_connection_state_t *connection);
+
+void minke__connection_recv_stun(minke_connection_state_t *connection, const minke_stun_message_t *message,
+                                 const minke_path_t *path, minke_time_t now);
+void minke__connection_recv_dtls(minke_connection_state_t *connection, const minke_train_t *train,
+                                 const minke_path_t *path, minke_time_t now);
+void minke__connection_tick(minke_connection_state_t *connection, minke_time_t now);
+minke_time_t minke__connection_deadline(const minke_connection_state_t *connection);
+/* The next datagrams, as minke_transport_transmit. */
+size_t minke__connection_transmit(minke_connection_state_t *connection, uint8_t *buffer, size_t capacity,
+                                  minke_train_t *train, minke_path_t *path, minke_time_t now);
+bool minke__connection_event(minke_connection_state_t *connection, minke_transport_event_t *event);
+
+/* Ends it from our side, or because something failed. Does nothing when it is ending already. */
+void minke__connection_close(minke_connection_state_t *connection, const minke_close_t *reason, minke_time_t now);
+static inline bool minke__connection_is_open(const minke_connection_state_t *connection)
+{
+    return connection->phase == MINKE_PHASE_OPEN;
+}
+/* Still owes Noise: counts against the limit of handshakes. */
+static inline bool minke__connection_in_setup(const minke_connection_state_t *connection)
+{
+    return connection->phase < MINKE_PHASE_OPEN;
+}
+
+/* A close reason with a sentence, cut to fit. */
+minke_close_t minke__close_reason(minke_layer_t layer, int code, const char *text);
+
+#endif

@@ -1,0 +1,130 @@
+/*
+ * Where a datagram belongs (spec/webrtc-direct.md 4, 5.2):
+ *
+ *   first byte 0..3    STUN   request:  by the ufrag in USERNAME -> connection, else strangers
+ *                             response: by address -> connection, else strangers
+ *   first byte 20..63  DTLS   ClientHello from a stranger -> new connection; else by address
+ *   anything else      not ours
+ */
+#include "webrtc/endpoint.h"
+
+static bool is_stun(uint8_t first) { return first <= 3; }
+static bool is_dtls(uint8_t first) { return first >= 20 && first <= 63; }
+
+/* The part of USERNAME before the first colon names who is asked. */
+static minke_connection_state_t *asked_for(const minke_transport_t *t, const minke_stun_message_t *message,
+                                           const minke_path_t *path)
+{
+    if (message->username == NULL) return NULL;
+    size_t len = 0;
+    while (len < message->username_len && message->username[len] != ':') len++;
+    return minke__endpoint_by_ufrag(t, message->username, len, path);
+}
+
+static minke_connection_state_t *stun_owner(const minke_transport_t *t, const minke_stun_message_t *message,
+                                            const minke_path_t *path)
+{
+    if (message->type == MINKE_STUN_BINDING_REQUEST) return asked_for(t, message, path);
+    minke_connection_state_t *c = minke__endpoint_by_path(t, path);
+    if (c == NULL || message->type == MINKE_STUN_BINDING_INDICATION) return c;
+    return minke__ice_expects(c->ice, message->transaction_id) ? c : NULL;
+}
+
+static void recv_stun(minke_transport_t *t, const uint8_t *data, size_t len, const minke_path_t *path,
+                      minke_time_t now)
+{
+    minke_stun_message_t message;
+    if (!minke__stun_looks_like(data, len) || !minke__stun_parse(data, len, &message)) {
+        t->counters.stun_malformed++;
+        return;
+    }
+    minke_connection_state_t *c = stun_owner(t, &message, path);
+    if (c == NULL) {
+        minke__strangers_recv(t->strangers, &message, path, now);
+        return;
+    }
+    minke__connection_recv_stun(c, &message, path, now);
+    minke__endpoint_touch(t, c);
+}
+
+static bool is_client_hello(const uint8_t *data, size_t len)
+{
+    enum { HANDSHAKE = 22, CLIENT_HELLO = 1, RECORD_HEADER_BYTES = 13 };
+    return len > RECORD_HEADER_BYTES && data[0] == HANDSHAKE && data[3] == 0 && data[4] == 0 &&
+           data[RECORD_HEADER_BYTES] == CLIENT_HELLO;
+}
+
+static minke_connection_state_t *make_connection(minke_transport_t *t, const minke_stranger_t *stranger,
+                                                 minke_time_t now)
+{
+    const minke_connection_t id = minke__endpoint_reserve(t);
+    minke_connection_state_t *c =
+        id != 0 ? minke__connection_accept(&t->config, stranger, id, t->options.handshake_after, now) : NULL;
+    if (c == NULL) {
+        minke__handles_remove(&t->connections, id);
+        return NULL;
+    }
+    return minke__endpoint_add(t, c) == MINKE_OK ? c : NULL;
+}
+
+/*
+ * A ClientHello from an address that has passed a check: state is made here and not earlier. Where the address belongs
+ * to another connection already (a NAT has given it out again), only a stranger that has proved it takes it over.
+ */
+static minke_connection_state_t *accept(minke_transport_t *t, const minke_path_t *path,
+                                        minke_connection_state_t *owner, minke_time_t now)
+{
+    minke_stranger_t stranger;
+    if (owner != NULL && !minke__strangers_validated(t->strangers, path)) return NULL;
+    if (t->handshakes >= t->options.handshakes_max || t->connections.count >= t->options.connections_max) {
+        t->counters.handshakes_refused++;
+        return NULL;
+    }
+    if (!minke__strangers_take(t->strangers, path, now, &stranger)) return NULL;
+    if (owner != NULL) {
+        minke__ice_remove_pair(owner->ice, path, now);
+        minke__endpoint_touch(t, owner);
+    }
+    return make_connection(t, &stranger, now);
+}
+
+static void recv_dtls(minke_transport_t *t, const minke_train_t *train, const minke_path_t *path, minke_time_t now)
+{
+    minke_connection_state_t *c = minke__endpoint_by_path(t, path);
+    if (is_client_hello(train->data, train->len)) {
+        minke_connection_state_t *accepted = accept(t, path, c, now);
+        if (accepted != NULL) c = accepted;
+    }
+    if (c == NULL) {
+        t->counters.datagrams_unknown_source++;
+        return;
+    }
+    minke__connection_recv_dtls(c, train, path, now);
+    minke__endpoint_touch(t, c);
+}
+
+/* GRO joins whatever has one size, so checks and records may share a train: cut it into runs of one kind. */
+int minke_transport_recv(minke_transport_t *t, const minke_train_t *train, const minke_path_t *path, minke_time_t now)
+{
+    if (train->len == 0 || train->segment_len == 0) return MINKE_OK;
+    if (!is_stun(train->data[0]) && !is_dtls(train->data[0])) {
+        t->counters.datagrams_not_mine++;
+        return MINKE_ERROR_NOT_MINE;
+    }
+    t->counters.bytes_received += train->len;
+    for (size_t at = 0, next; at < train->len; at = next) {
+        next = at + train->segment_len < train->len ? at + train->segment_len : train->len;
+        t->counters.datagrams_received++;
+        if (is_stun(train->data[at])) {
+            recv_stun(t, train->data + at, next - at, path, now);
+            continue;
+        }
+        while (next < train->len && is_dtls(train->data[next])) {
+            next = next + train->segment_len < train->len ? next + train->segment_len : train->len;
+            t->counters.datagrams_received++;
+        }
+        const minke_train_t run = {train->data + at, next - at, train->segment_len};
+        if (is_dtls(train->data[at])) recv_dtls(t, &run, path, now);
+    }
+    return MINKE_OK;
+}

@@ -1,0 +1,61 @@
+/*
+ * Inside of minke_transport_t: the tables that find a connection by id, by address and by ufrag, the sockets it has
+ * asked for, and the lists of who has something to send or to tell.
+ */
+#ifndef MINKE_WEBRTC_ENDPOINT_H
+#define MINKE_WEBRTC_ENDPOINT_H
+
+#include "webrtc/connection.h"
+
+typedef struct minke_endpoint_socket {
+    minke_list_t siblings;
+    minke_list_t to_tell; /* an OPEN or CLOSE event is due */
+    minke_socket_t id;
+    minke_address_t address; /* to bind to; once open, what it is bound to */
+    minke_connection_t dial; /* 0: a listener */
+    bool open_told, opened, closing;
+} minke_endpoint_socket_t;
+
+struct minke_transport {
+    minke_env_t env;
+    minke_counters_t counters;
+    minke_transport_options_t options;
+    minke_identity_t *identity;
+    minke_certificate_t *certificate;
+    minke_connection_config_t config;
+    minke_strangers_t *strangers;
+
+    minke_handles_t connections; /* id -> minke_connection_state_t */
+    minke_handles_t streams;     /* id -> minke_mux_stream_t */
+    minke_map_t paths;           /* (socket, remote) -> minke_path_entry_t */
+    minke_map_t ufrags;          /* local ufrag -> connection */
+    minke_heap_t timers;
+    minke_list_t everyone, to_send, to_tell;
+    minke_list_t sockets, sockets_to_tell;
+    minke_socket_t last_socket;
+    uint32_t handshakes; /* inbound, not through Noise yet */
+};
+
+/* endpoint.c: after anything that touched a connection, so that tables, timers and lists know. */
+void minke__endpoint_touch(minke_transport_t *transport, minke_connection_state_t *connection);
+minke_connection_state_t *minke__endpoint_connection(const minke_transport_t *transport, minke_connection_t id);
+minke_connection_state_t *minke__endpoint_by_path(const minke_transport_t *transport, const minke_path_t *path);
+minke_connection_state_t *minke__endpoint_by_ufrag(const minke_transport_t *transport, const char *ufrag, size_t len,
+                                                   const minke_path_t *path);
+/* Puts a new connection into all tables; on failure frees it. */
+MINKE_MUST_USE int minke__endpoint_add(minke_transport_t *transport, minke_connection_state_t *connection);
+/* An id for a connection that is about to be made; give it back with minke__handles_remove if that fails. */
+minke_connection_t minke__endpoint_reserve(minke_transport_t *transport);
+void minke__endpoint_remove(minke_transport_t *transport, minke_connection_state_t *connection);
+
+/* transport.c: our serialized PublicKey. */
+const uint8_t *minke__transport_public_key(const minke_transport_t *transport, size_t *len);
+
+/* sockets.c */
+minke_endpoint_socket_t *minke__endpoint_socket_new(minke_transport_t *transport, const minke_address_t *address,
+                                                    minke_connection_t dial);
+void minke__endpoint_socket_close(minke_transport_t *transport, minke_socket_t id);
+bool minke__endpoint_socket_event(minke_transport_t *transport, minke_transport_event_t *event);
+void minke__endpoint_sockets_free(minke_transport_t *transport);
+
+#endif

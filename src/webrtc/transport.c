@@ -1,0 +1,314 @@
+/* minke_transport_t: making it, dialling, time, output, events. */
+#include <string.h>
+
+#include "base/address.h"
+#include "crypto/primitives.h"
+#include "multiformats/multiaddr.h"
+#include "webrtc/endpoint.h"
+
+enum { SECOND = 1000000 };
+
+void minke_transport_defaults(minke_transport_options_t *options)
+{
+    *options = (minke_transport_options_t){.size = sizeof *options,
+                                           .connections_max = 4096,
+                                           .handshakes_max = 128,
+                                           .strangers_max = 1024,
+                                           .inbound_streams_max = 512,
+                                           .receive_window = 2 << 20,
+                                           .send_buffer = 256 << 10,
+                                           .handshake_after = 10 * SECOND,
+                                           .dial_after = 15 * SECOND,
+                                           .silent_after = 30 * SECOND};
+}
+
+static bool options_are_valid(const minke_transport_options_t *o)
+{
+    return o->size == sizeof *o && o->connections_max > 0 && o->handshakes_max > 0 && o->strangers_max > 0 &&
+           o->receive_window >= 16384 && o->receive_window <= 1 << 30 && o->send_buffer >= 16384 &&
+           o->handshake_after > 0 && o->dial_after > 0 && o->silent_after > 0 &&
+           (o->public_key == NULL || o->sign != NULL);
+}
+
+static int load_identity(minke_transport_t *t)
+{
+    const minke_transport_options_t *o = &t->options;
+    const minke_signer_t signer = {o->sign_user, o->sign};
+    if (o->private_key != NULL) {
+        return minke__identity_load(&t->env, o->private_key, o->private_key_len, &t->identity);
+    }
+    if (o->public_key != NULL) {
+        return minke__identity_with_signer(&t->env, o->public_key, o->public_key_len, &signer, &t->identity);
+    }
+    return minke__identity_new(&t->env, &t->identity);
+}
+
+static int make_certificate(minke_transport_t *t)
+{
+    const int error = minke__certificate_derive(&t->env, t->identity, &t->certificate);
+    /* Without the private key nothing can be derived from it: the certhash then changes with every start. */
+    return error == MINKE_ERROR_UNSUPPORTED ? minke__certificate_new(&t->env, &t->certificate) : error;
+}
+
+static void configure(minke_transport_t *t)
+{
+    minke_connection_config_t *config = &t->config;
+    config->env = &t->env;
+    config->identity = t->identity;
+    config->fingerprint = minke__certificate_fingerprint(t->certificate);
+    config->streams = &t->streams;
+    config->silent_after = t->options.silent_after;
+    minke__mux_options_defaults(&config->mux);
+    config->mux.inbound_max = t->options.inbound_streams_max;
+    config->mux.send_buffer = t->options.send_buffer;
+    minke__sctp_options_defaults(&config->sctp);
+    config->sctp.receive_window = t->options.receive_window;
+    config->sctp.held_max = t->options.receive_window;
+}
+
+static int start(minke_transport_t *t)
+{
+    int error = load_identity(t);
+    if (error < 0) return error;
+    error = make_certificate(t);
+    if (error < 0) return error;
+    configure(t);
+    error = minke__dtls_context_new(&t->env, t->certificate, &t->config.dtls);
+    if (error < 0) return error;
+    t->strangers = minke__strangers_new(&t->env, t->options.strangers_max, 0);
+    return t->strangers != NULL ? MINKE_OK : MINKE_ERROR_NO_MEMORY;
+}
+
+int minke_transport_new(const minke_transport_options_t *options, minke_time_t now, minke_transport_t **out)
+{
+    minke_transport_options_t chosen;
+    minke_transport_defaults(&chosen);
+    if (options != NULL) chosen = *options;
+    (void)now;
+    if (!options_are_valid(&chosen)) return MINKE_ERROR_INVALID;
+    if (chosen.allocator.reallocate == NULL) chosen.allocator = minke__default_allocator();
+    if (chosen.random.fill == NULL) chosen.random = minke__default_random();
+    const minke_env_t env = {.allocator = chosen.allocator, .random = chosen.random, .trace = chosen.trace};
+    minke_transport_t *t = minke__alloc_zero(&env, sizeof *t);
+    if (t == NULL) return MINKE_ERROR_NO_MEMORY;
+    t->env = env;
+    t->env.counters = &t->counters;
+    t->options = chosen;
+    minke__handles_init(&t->connections, &t->env);
+    minke__handles_init(&t->streams, &t->env);
+    minke__map_init(&t->paths, &t->env);
+    minke__map_init(&t->ufrags, &t->env);
+    minke__heap_init(&t->timers, &t->env);
+    minke_list_t *lists[] = {&t->everyone, &t->to_send, &t->to_tell, &t->sockets, &t->sockets_to_tell};
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) minke__list_init(lists[i]);
+    const int error = start(t);
+    if (error < 0) {
+        minke_transport_free(t);
+        return error;
+    }
+    *out = t;
+    return MINKE_OK;
+}
+
+void minke_transport_free(minke_transport_t *t)
+{
+    if (t == NULL) return;
+    while (!minke__list_empty(&t->everyone)) {
+        minke__endpoint_remove(t, MINKE_CONTAINER(t->everyone.next, minke_connection_state_t, siblings));
+    }
+    minke__endpoint_sockets_free(t);
+    if (t->strangers != NULL) minke__strangers_free(t->strangers);
+    if (t->config.dtls != NULL) minke__dtls_context_free(t->config.dtls);
+    if (t->certificate != NULL) minke__certificate_free(t->certificate);
+    if (t->identity != NULL) minke__identity_free(t->identity);
+    minke__heap_free(&t->timers);
+    minke__map_free(&t->ufrags);
+    minke__map_free(&t->paths);
+    minke__handles_free(&t->streams);
+    minke__handles_free(&t->connections);
+    const minke_env_t env = t->env;
+    minke__free(&env, t);
+}
+
+/* ---- dialling ---- */
+
+static void random_ice_chars(const minke_env_t *env, char *out, size_t len)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    minke__random_fill(env, out, len);
+    for (size_t i = 0; i < len; i++) out[i] = alphabet[(uint8_t)out[i] & 63];
+    out[len] = 0;
+}
+
+static void join(char *out, size_t capacity, const char *a, const char *b)
+{
+    minke_writer_t w = minke__writer(out, capacity);
+    minke__write_text(&w, a);
+    minke__write_text(&w, b);
+    minke__write_terminator(&w);
+}
+
+/* spec/webrtc-direct.md 5.1: in v1 one string is everything, in v2 the server's ufrag carries the dialer's password. */
+static void make_credentials(const minke_env_t *env, int version, minke_dial_t *dial)
+{
+    enum { RANDOM_CHARS = 32 };
+    char random[RANDOM_CHARS + 1];
+    minke_ice_credentials_t *local = &dial->local, *remote = &dial->remote_credentials;
+    random_ice_chars(env, random, RANDOM_CHARS);
+    if (version == 1) {
+        join(local->ufrag, sizeof local->ufrag, "libp2p+webrtc+v1/", random);
+        memcpy(local->pwd, local->ufrag, sizeof local->pwd);
+        *remote = *local;
+    } else {
+        random_ice_chars(env, local->ufrag, RANDOM_CHARS);
+        memcpy(local->pwd, random, sizeof random);
+        join(remote->ufrag, sizeof remote->ufrag, "libp2p+webrtc+v2/", random);
+        memcpy(remote->pwd, remote->ufrag, sizeof remote->pwd);
+    }
+}
+
+static int read_target(const char *multiaddr, minke_dial_t *dial)
+{
+    minke_multiaddr_t parsed;
+    minke_direct_address_t direct;
+    int error = minke__multiaddr_parse(multiaddr, strlen(multiaddr), &parsed);
+    if (error < 0) return error;
+    error = minke__multiaddr_to_direct(&parsed, &direct);
+    if (error < 0) return error;
+    if (direct.certhashes_n == 0 || direct.address.port == 0) return MINKE_ERROR_ADDRESS;
+    dial->certhashes_n = direct.certhashes_n;
+    memcpy(dial->certhashes, direct.certhashes, sizeof dial->certhashes);
+    dial->peer = direct.peer;
+    dial->remote = direct.address;
+    return MINKE_OK;
+}
+
+static int begin_dial(minke_transport_t *t, const minke_dial_t *dial, int version, minke_time_t now,
+                      minke_connection_t *out)
+{
+    const minke_connection_t id = minke__endpoint_reserve(t);
+    minke_connection_state_t *c =
+        id != 0 ? minke__connection_dial(&t->config, dial, version, id, t->options.dial_after, now) : NULL;
+    if (c == NULL) {
+        minke__handles_remove(&t->connections, id);
+        return MINKE_ERROR_NO_MEMORY;
+    }
+    const minke_address_t any = {.family = dial->remote.family};
+    const int error = minke__endpoint_add(t, c);
+    if (error < 0) return error;
+    const minke_endpoint_socket_t *s = minke__endpoint_socket_new(t, &any, id);
+    if (s == NULL) {
+        minke__endpoint_remove(t, c);
+        return MINKE_ERROR_NO_MEMORY;
+    }
+    c->own_socket = s->id;
+    *out = id;
+    return MINKE_OK;
+}
+
+int minke_transport_dial(minke_transport_t *t, const char *multiaddr, int version, minke_time_t now,
+                         minke_connection_t *connection)
+{
+    minke_dial_t dial = {0};
+    if (version != 1 && version != 2) return MINKE_ERROR_INVALID;
+    const int error = read_target(multiaddr, &dial);
+    if (error < 0) return error;
+    if (t->connections.count >= t->options.connections_max) return MINKE_ERROR_LIMIT;
+    make_credentials(&t->env, version, &dial);
+    return begin_dial(t, &dial, version, now, connection);
+}
+
+/* ---- time, output, events ---- */
+
+void minke_transport_tick(minke_transport_t *t, minke_time_t now)
+{
+    /* A connection moves its own deadline when ticked; each gets one turn, so that time cannot stand still here. */
+    size_t turns = t->timers.count;
+    for (minke_heap_node_t *node; (node = minke__heap_top(&t->timers)) != NULL && node->at <= now && turns > 0;
+         turns--) {
+        minke_connection_state_t *c = MINKE_CONTAINER(node, minke_connection_state_t, timer);
+        minke__connection_tick(c, now);
+        minke__endpoint_touch(t, c);
+    }
+}
+
+minke_time_t minke_transport_deadline(const minke_transport_t *t)
+{
+    const minke_heap_node_t *node = minke__heap_top(&t->timers);
+    return node != NULL ? node->at : MINKE_TIME_NEVER;
+}
+
+static size_t sent(minke_transport_t *t, const minke_train_t *train, size_t n)
+{
+    t->counters.datagrams_sent += n;
+    t->counters.bytes_sent += train->len;
+    return n;
+}
+
+/* Gone: everything is sent and told. */
+static bool is_over(const minke_connection_state_t *c)
+{
+    return c->phase == MINKE_PHASE_CLOSED && c->closed_told;
+}
+
+size_t minke_transport_transmit(minke_transport_t *t, uint8_t *buffer, size_t capacity, minke_train_t *train,
+                                minke_path_t *path, minke_time_t now)
+{
+    if (capacity < MINKE_TRAIN_BYTES) return 0;
+    const size_t answer_len = minke__strangers_transmit(t->strangers, buffer, capacity, path, now);
+    if (answer_len > 0) {
+        *train = (minke_train_t){buffer, answer_len, answer_len};
+        return sent(t, train, 1);
+    }
+    for (minke_list_t *node; (node = minke__list_pop(&t->to_send)) != NULL;) {
+        minke_connection_state_t *c = MINKE_CONTAINER(node, minke_connection_state_t, to_send);
+        const size_t n = minke__connection_transmit(c, buffer, capacity, train, path, now);
+        if (is_over(c)) {
+            minke__endpoint_remove(t, c);
+        } else if (n > 0) {
+            minke__endpoint_touch(t, c); /* to the back: the others have their turn */
+        } else {
+            minke__endpoint_touch(t, c);
+            minke__list_remove(&c->to_send);
+        }
+        if (n > 0) return sent(t, train, n);
+    }
+    return 0;
+}
+
+bool minke_transport_event(minke_transport_t *t, minke_transport_event_t *event)
+{
+    if (minke__endpoint_socket_event(t, event)) return true;
+    while (!minke__list_empty(&t->to_tell)) {
+        minke_connection_state_t *c = MINKE_CONTAINER(t->to_tell.next, minke_connection_state_t, to_tell);
+        if (minke__connection_event(c, event)) return true;
+        minke__list_remove(&c->to_tell);
+        if (is_over(c)) minke__endpoint_remove(t, c);
+    }
+    return minke__endpoint_socket_event(t, event);
+}
+
+/* ---- queries ---- */
+
+const minke_counters_t *minke_transport_counters(const minke_transport_t *t) { return &t->counters; }
+
+void minke_transport_self(const minke_transport_t *t, char text[MINKE_PEER_BYTES])
+{
+    minke__peer_id_text(minke__identity_peer_id(t->identity), text);
+}
+
+const uint8_t *minke__transport_public_key(const minke_transport_t *t, size_t *len)
+{
+    return minke__identity_public_key(t->identity, len);
+}
+
+ssize_t minke_transport_address(const minke_transport_t *t, const minke_address_t *address, char *text,
+                                size_t capacity)
+{
+    minke_direct_address_t direct = {.address = *address, .certhashes_n = 1};
+    minke_multiaddr_t multiaddr;
+    memcpy(direct.certhashes[0], t->config.fingerprint, sizeof direct.certhashes[0]);
+    direct.peer = *minke__identity_peer_id(t->identity);
+    const int error = minke__multiaddr_from_direct(&direct, &multiaddr);
+    return error < 0 ? error : minke__multiaddr_text(&multiaddr, text, capacity);
+}

@@ -1,0 +1,88 @@
+// One libp2p stream as the cells want it: everything that arrives is kept or counted, the end of the remote's data is a
+// promise, and the longest time without progress is measured.
+import { join, now } from './bytes.js';
+
+const PIECE = 64 * 1024;
+
+export class Pipe {
+  constructor(stream, { keep = true } = {}) {
+    this.stream = stream;
+    this.keep = keep;
+    this.chunks = [];
+    this.received = 0;
+    this.sent = 0;
+    this.longest_gap = 0;
+    this.progress_at = now();
+    this.closed = new Promise(resolve => {
+      stream.addEventListener('close', event => resolve(event.error ?? null), { once: true });
+      if (stream.status !== 'open') resolve(stream.status === 'closed' ? null : new Error(`stream ${stream.status}`));
+    });
+    this.ended = new Promise((resolve, reject) => {
+      const end = () => {
+        this.note_progress();
+        if (stream.status === 'reset') reject(new StreamReset(`reset by the remote after ${this.received} bytes`));
+        else if (stream.status === 'aborted') reject(new Error(`aborted here after ${this.received} bytes`));
+        else resolve();
+      };
+      if (stream.readableEnded) end();
+      else stream.addEventListener('end', end, { once: true });
+    });
+    this.ended.catch(() => {}); // not every cell waits for it
+    stream.addEventListener('message', event => this.take(event.data));
+  }
+
+  take(data) {
+    this.note_progress();
+    this.received += data.byteLength;
+    if (this.keep) this.chunks.push(data.subarray());
+    this.on_data?.();
+  }
+
+  note_progress() {
+    const at = now();
+    this.longest_gap = Math.max(this.longest_gap, at - this.progress_at);
+    this.progress_at = at;
+  }
+
+  /** Resolves when at least that many bytes have come. */
+  async reach(bytes) {
+    await Promise.race([
+      new Promise(resolve => {
+        this.on_data = () => { if (this.received >= bytes) resolve(); };
+        this.on_data();
+      }),
+      this.ended.then(() => {
+        if (this.received < bytes) throw new Error(`end of stream after ${this.received} of ${bytes} bytes`);
+      }),
+    ]);
+  }
+
+  async write(bytes) {
+    for (let at = 0; at < bytes.length; at += PIECE) {
+      const piece = bytes.subarray(at, at + PIECE);
+      this.sent += piece.length;
+      if (!this.stream.send(piece)) await this.stream.onDrain();
+    }
+  }
+
+  /** Sends FIN and waits for the FIN_ACK, 10 s from when js queued the FIN unless told otherwise. */
+  async finish(patience_ms) {
+    try {
+      await this.stream.close(patience_ms == null ? {} : { signal: AbortSignal.timeout(patience_ms) });
+    } catch (error) {
+      throw new Error(`no FIN_ACK: ${describe(error)}`);
+    }
+  }
+
+  bytes() {
+    return join(this.chunks);
+  }
+}
+
+export class StreamReset extends Error {}
+
+export function describe(error) {
+  if (error == null) return 'unknown error';
+  if (error.errors != null) return `${error.name}: ${error.errors.map(describe).join('; ')}`;
+  return error.name != null && error.name !== 'Error' ? `${error.name}: ${error.message}` : String(error.message ?? error);
+}

@@ -1,0 +1,194 @@
+// Runs the interop table. See options.js for the command line, plan.js for what runs.
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
+import { chromium_path, open_page, prepare_network } from './chromium.js';
+import { start_listener, start_shim } from './listener.js';
+import { cell_budget, narrow, plan } from './plan.js';
+import { LineProcess, say_exit } from './processes.js';
+import { here, read_options, root } from './options.js';
+import { print_result, print_table } from './table.js';
+import { sleep } from '../peers/bytes.js';
+
+const logs = `${root}build/interop/`;
+const TEST_PROTOCOL_CELLS = ['half-close-there', 'reset-there', 'stop-there'];
+
+function record(peer, cell, state, facts, ms) {
+  if (peer.results.has(cell) || !peer.cells.includes(cell)) return;
+  const result = { cell, state, facts, ms };
+  peer.results.set(cell, result);
+  print_result(peer, result);
+}
+
+/** Why a peer cannot run at all, or null. */
+function what_is_missing(peer) {
+  if (peer.missing != null) return peer.missing;
+  if (peer.kind === 'chromium') {
+    if (chromium_path() == null) return 'Chromium is not installed (apt-get install chromium)';
+    return prepare_network();
+  }
+  const has_ip6 = Object.values(networkInterfaces()).flat().some(each => each.internal && each.family === 'IPv6');
+  if (peer.listen.startsWith('/ip6/') && !has_ip6) return 'no IPv6 loopback address on this machine';
+  return null;
+}
+
+function on_report(peer, listener, line) {
+  if (line.event === 'cell') {
+    const died = !line.ok && listener.ended != null ? ` [the listener is gone: ${say_exit(listener.ended)}]` : '';
+    record(peer, line.cell, line.ok ? 'pass' : 'fail', line.facts + died, line.ms);
+  }
+  if (line.event === 'dialled' && line.cell === 'dial') peer.dialled = line.peer;
+  if (line.event === 'closed') peer.closed = line.peer;
+}
+
+async function run_node_job(peer, job, report) {
+  const child = new LineProcess(process.execPath, [`${here}peers/node_peer.js`, JSON.stringify(job)], `${logs}${peer.id}.peer.log`);
+  child.each(report);
+  return {
+    done: child.find(line => line.event === 'done', 3_600_000).then(async line => {
+      if (line == null) throw new Error(`the Node peer ended early: ${say_exit(await child.exit)}`);
+    }),
+    stop: () => child.stop(),
+  };
+}
+
+async function run_page_job(peer, job, report) {
+  const { browser, page, version } = await open_page(peer, `${logs}${peer.id}.console.log`, report);
+  peer.software = `Chromium ${version}`;
+  if (peer.cells.includes('munging-refused')) {
+    const outcome = await page.evaluate(() => window.try_munging());
+    record(peer, 'munging-refused', outcome === 'InvalidModificationError' ? 'pass' : 'fail', outcome);
+  }
+  const crashed = new Promise((_, reject) => {
+    page.on('crash', () => reject(new Error('the page crashed')));
+    browser.on('disconnected', () => reject(new Error('the browser went away')));
+  });
+  return {
+    done: Promise.race([page.evaluate(job => window.run_job(job), job), crashed]),
+    stop: () => browser.close(),
+  };
+}
+
+/** The peer's own cells, with a limit on the whole. Cells without a result afterwards were not run. */
+async function run_job(peer, listener, address) {
+  const names = peer.cells.filter(name => !(listener.lacks_test_protocols && TEST_PROTOCOL_CELLS.includes(name)));
+  for (const name of peer.cells.filter(name => !names.includes(name)))
+    record(peer, name, 'not-run', 'minke listen has no --test-protocols');
+  const job = { address, cells: names, params: peer.params, strict: peer.strict, version: peer.version ?? 1, user_agent: `interop ${peer.id}` };
+  const report = line => on_report(peer, listener, line);
+  const limit = 60 + names.reduce((sum, name) => sum + cell_budget(name), 0);
+  const running = await (peer.kind === 'chromium' ? run_page_job : run_node_job)(peer, job, report);
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`the peer did not end within ${limit} s`)), limit * 1000);
+  });
+  const gone = listener.exit.then(async exit => {
+    await sleep(2000); // for the cell that was running to tell what it saw
+    throw new Error(`the listener is gone: ${say_exit(exit)}`);
+  });
+  gone.catch(() => {});
+  try {
+    await Promise.race([running.done, late, gone]);
+  } finally {
+    clearTimeout(timer);
+    // Whatever happens from here on, leaving the page or the process, is no failure of a cell.
+    await running.stop().catch(() => {});
+  }
+}
+
+async function judge_listener(peer, listener) {
+  const says = async (event, id, within) => id != null && await listener.find(line => line.event === event && line.peer === id, within);
+  if (peer.cells.includes('connected-line')) {
+    const line = await says('connected', peer.dialled, 1000);
+    if (!line) record(peer, 'connected-line', 'fail', `no connected line for ${peer.dialled}`);
+    else record(peer, 'connected-line', line.direction === 'in' ? 'pass' : 'fail', `${line.addr} ${line.direction}`);
+  }
+  if (peer.cells.includes('disconnected-line')) {
+    const line = await says('disconnected', peer.closed, 10_000);
+    record(peer, 'disconnected-line', line ? 'pass' : 'fail', line ? line.reason : `no disconnected line for ${peer.closed} within 10 s`);
+  }
+  const early = listener.ended;
+  const exit = await listener.stop();
+  const clean = early == null && exit.code === 0;
+  record(peer, 'clean-exit', clean ? 'pass' : 'fail', early != null ? `ended by itself: ${say_exit(early)}` : say_exit(exit));
+}
+
+async function run_peer(options, peer) {
+  peer.results = new Map();
+  peer.strict = !options.self_test;
+  const missing = what_is_missing(peer);
+  if (missing != null) {
+    for (const cell of peer.cells) record(peer, cell, 'not-run', missing);
+    return;
+  }
+  let listener, shim;
+  try {
+    listener = await start_listener(options, peer, `${logs}${peer.id}.listener.log`);
+    if (peer.path != null) shim = await start_shim(listener.address, peer.path, options.seed, `${logs}${peer.id}.shim.log`);
+    await run_job(peer, listener, shim?.address ?? listener.address);
+    await judge_listener(peer, listener);
+  } catch (error) {
+    for (const cell of peer.cells) record(peer, cell, 'fail', error.message);
+  } finally {
+    await shim?.stop();
+    await listener?.stop();
+  }
+  peer.shim = shim?.lines.find(line => line.event === 'result');
+  for (const cell of peer.cells) record(peer, cell, 'not-run', 'the peer reported nothing');
+}
+
+/** Peers that mostly wait run beside the others, which take turns: two cores are not enough to measure two at once. */
+async function run_all(options, peers) {
+  const turns = async () => { for (const peer of peers.filter(each => !each.background)) await run_peer(options, peer); };
+  await Promise.all([...peers.filter(each => each.background).map(peer => run_peer(options, peer)), turns()]);
+}
+
+async function write_json(options, peers, took_ms) {
+  const { dependencies } = JSON.parse(await readFile(`${here}package.json`));
+  writeFileSync(`${root}build/interop.json`, `${JSON.stringify({
+    listener: options.self_test ? 'js' : options.minke, seed: Number(options.seed), took_ms, node: process.version, packages: dependencies,
+    peers: peers.map(peer => ({
+      peer: peer.id, family: peer.family, required: options.require.includes(peer.family), software: peer.software,
+      path: peer.path, shim: peer.shim, cells: [...peer.results.values()],
+    })),
+  }, null, 2)}\n`);
+}
+
+async function demo(address) {
+  const child = new LineProcess(process.execPath, [`${here}peers/node_peer.js`, JSON.stringify({ demo: true, address, user_agent: 'minke demo' })], `${logs}demo.log`);
+  child.each(line => { if (line.event === 'say') console.log(`  ${line.text}`); });
+  const done = await child.find(line => line.event === 'done', 120_000);
+  await child.stop();
+  return done?.ok ? 0 : 1;
+}
+
+async function main() {
+  const options = read_options(process.argv.slice(2));
+  mkdirSync(logs, { recursive: true });
+  if (options.demo != null) return demo(options.demo);
+  const peers = narrow(plan(options), options.only);
+  if (options.list) {
+    for (const peer of peers) console.log(`${peer.id}: ${peer.cells.join(' ')}`);
+    return 0;
+  }
+  if (!options.self_test && !existsSync(options.minke)) throw new Error(`${options.minke} is not there: build it first`);
+  const begun = Date.now();
+  await run_all(options, peers);
+  await write_json(options, peers, Date.now() - begun);
+  print_table(peers);
+  const count = { pass: 0, fail: 0, 'not-run': 0 };
+  let bad = 0;
+  for (const peer of peers) for (const { state } of peer.results.values()) {
+    count[state]++;
+    if (state === 'fail' || (state === 'not-run' && options.require.includes(peer.family))) bad++;
+  }
+  console.log(`\n${count.pass} passed, ${count.fail} failed, ${count['not-run']} skipped`);
+  return bad === 0 ? 0 : 1;
+}
+
+try {
+  process.exit(await main());
+} catch (error) {
+  console.error(`interop: ${error.message}`);
+  process.exit(2);
+}

@@ -1,0 +1,63 @@
+// Which peers run which cells. A peer is one dialer set up one way, with a listener process of its own.
+import '../peers/polyfill.js';
+import { cells } from '../peers/cells.js';
+
+const LOSSY = ['lossy-echo-8MiB', 'lossy-streams-2000'];
+const PLAIN = cells.map(cell => cell.name).filter(name => !LOSSY.includes(name));
+const FEW = ['ping', 'identify-read', 'identify-answer', 'echo-sizes', 'echo-8MiB', 'half-close-here'];
+
+/** Cells that the runner itself judges, by what the listener prints and how it ends. */
+export const RUNNER_CELLS = [
+  { name: 'dial', title: 'dial' },
+  { name: 'munging-refused', title: 'the field trial is in force' },
+  { name: 'connected-line', title: 'listener says connected' },
+  { name: 'disconnected-line', title: 'listener says disconnected' },
+  { name: 'clean-exit', title: 'listener ends cleanly' },
+];
+const AROUND = ['dial', 'connected-line', 'disconnected-line', 'clean-exit'];
+
+const IP4 = '/ip4/127.0.0.1/udp/0/webrtc-direct';
+const IP6 = '/ip6/::1/udp/0/webrtc-direct';
+const NO_MUNGING = 'WebRTC-NoSdpMangleUfrag/Enabled/';
+const PATH = { delay: 25, loss: 3 }; // one way: 50 ms round trip, 3 % lost in each direction
+// js counts its 10 s for the FIN_ACK from when FIN was queued, perhaps behind 2 MiB: not enough on a slow path.
+const SLOW = { longest_gap: 3000, finish_patience: 120_000 };
+
+/** `background` peers wait more than they work and run beside everything else; `extra` ones only with --all. */
+export function plan({ all, lanes }) {
+  const lossy = { path: PATH, background: true, cells: [...LOSSY, 'clean-exit'], params: { ...SLOW, lanes } };
+  const peers = [
+    { id: 'js-lossy', family: 'js', kind: 'node', listen: IP4, ...lossy },
+    { id: 'chromium-v2-lossy', family: 'chromium', kind: 'chromium', version: 2, trials: NO_MUNGING, listen: IP4, ...lossy },
+    { id: 'chromium-v1-lossy', family: 'chromium', kind: 'chromium', version: 1, listen: IP4, extra: true, ...lossy },
+    { id: 'js', family: 'js', kind: 'node', listen: IP4, cells: [...AROUND, ...PLAIN] },
+    { id: 'js-ip6', family: 'js', kind: 'node', listen: IP6, cells: [...AROUND, ...(all ? PLAIN : FEW)] },
+    { id: 'chromium-v1', family: 'chromium', kind: 'chromium', version: 1, listen: IP4, cells: [...AROUND, ...PLAIN] },
+    { id: 'chromium-v2', family: 'chromium', kind: 'chromium', version: 2, trials: NO_MUNGING, listen: IP4,
+      cells: ['munging-refused', ...AROUND, ...PLAIN] },
+    { id: 'go', family: 'go', kind: 'go', listen: IP4, cells: ['dial'], missing: 'dialling from go comes later' },
+  ];
+  return peers.map(peer => ({ params: {}, ...peer, chosen: all || !peer.extra }));
+}
+
+/** Narrows the plan to --only PEER[:CELL,CELL]. */
+export function narrow(peers, only) {
+  if (only.length === 0) return peers.filter(peer => peer.chosen);
+  return only.map(word => {
+    const [id, names] = word.split(':');
+    const peer = peers.find(each => each.id === id);
+    if (peer == null) throw new Error(`--only ${id}: there are ${peers.map(each => each.id).join(', ')}`);
+    if (names == null) return peer;
+    const wanted = names.split(',');
+    for (const name of wanted)
+      if (!peer.cells.includes(name)) throw new Error(`--only ${word}: ${id} has ${peer.cells.join(', ')}`);
+    return { ...peer, cells: peer.cells.filter(name => name === 'dial' || wanted.includes(name)) };
+  });
+}
+
+export function cell_order() {
+  const names = [...RUNNER_CELLS.slice(0, 2), ...cells, ...RUNNER_CELLS.slice(2)].map(cell => cell.name);
+  return names;
+}
+
+export const cell_budget = name => cells.find(cell => cell.name === name)?.budget ?? 0;

@@ -1,0 +1,48 @@
+// What the runner prints: a line per result as it comes, the table at the end.
+import { cell_order } from './plan.js';
+
+const begun = Date.now();
+const seconds = ms => `${(ms / 1000).toFixed(1)} s`;
+
+export function print_result(peer, result) {
+  const at = `${((Date.now() - begun) / 1000).toFixed(0)}`.padStart(4);
+  const took = result.ms == null ? '' : seconds(result.ms);
+  console.log(`${at} s  ${peer.id.padEnd(18)} ${result.cell.padEnd(20)} ${result.state.padEnd(7)} ${took.padStart(8)}  ${result.facts ?? ''}`);
+}
+
+function entry(result) {
+  if (result == null) return '-';
+  if (result.state === 'pass' && result.ms != null) return seconds(result.ms);
+  return result.state;
+}
+
+export function print_table(peers) {
+  const rows = cell_order().filter(cell => peers.some(peer => peer.results.has(cell)));
+  const width = Math.max(...rows.map(row => row.length)) + 2;
+  const widths = peers.map(peer => Math.max(peer.id.length, 8) + 2);
+  console.log(`\n${''.padEnd(width)}${peers.map((peer, i) => peer.id.padStart(widths[i])).join('')}`);
+  for (const row of rows) {
+    const entries = peers.map((peer, i) => entry(peer.results.get(row)).padStart(widths[i]));
+    console.log(`${row.padEnd(width)}${entries.join('')}`);
+  }
+  console.log('\n(a time is a pass)');
+  for (const state of ['not-run', 'fail']) {
+    const lines = peers.flatMap(peer => [...peer.results.values()].filter(result => result.state === state)
+      .map(result => ({ who: peer.id, cell: result.cell, why: result.facts })));
+    if (lines.length === 0) continue;
+    console.log(`\n${state}:`);
+    for (const [why, group] of group_by(lines)) {
+      const [who, reason] = why.split('\n');
+      console.log(`  ${who} ${group.map(line => line.cell).join(', ')}: ${reason}`);
+    }
+  }
+}
+
+function group_by(lines) {
+  const groups = new Map();
+  for (const line of lines) {
+    const key = `${line.who}\n${line.why}`;
+    groups.set(key, [...(groups.get(key) ?? []), line]);
+  }
+  return groups;
+}

@@ -1,0 +1,181 @@
+#include "world.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/address.h"
+#include "virtual_clock.h"
+
+static uint8_t train_buffer[MINKE_TRAIN_BYTES];
+
+void sim_world_init(sim_world_t *world, uint64_t seed)
+{
+    *world = (sim_world_t){.now = 1000000, .network = sim_network_new(seed)};
+    sim_clock_set(world->now);
+    sim_random_seed(seed);
+}
+
+void sim_world_free(sim_world_t *world)
+{
+    for (size_t i = 0; i < world->endpoints_n; i++) {
+        minke_transport_free(world->endpoints[i]->transport);
+        if (world->endpoints[i]->memory.blocks != 0) abort(); /* leaked */
+        free(world->endpoints[i]);
+    }
+    sim_network_free(world->network);
+}
+
+sim_endpoint_t *sim_world_add(sim_world_t *world, const char *ip, const minke_transport_options_t *options,
+                              uint64_t seed)
+{
+    sim_endpoint_t *e = calloc(1, sizeof *e);
+    minke_transport_options_t chosen;
+    minke_transport_defaults(&chosen);
+    if (options != NULL) chosen = *options;
+    if (e == NULL || world->endpoints_n == SIM_ENDPOINTS_MAX) abort();
+    test_env_init(&e->memory, seed);
+    chosen.allocator = e->memory.env.allocator;
+    chosen.random = e->memory.env.random;
+    if (!minke__parse_ip(ip, strlen(ip), &e->ip)) abort();
+    if (minke_transport_new(&chosen, world->now, &e->transport) < 0) abort();
+    e->next_port = 40000;
+    world->endpoints[world->endpoints_n++] = e;
+    return e;
+}
+
+void sim_world_join(sim_world_t *world, const sim_endpoint_t *a, const sim_endpoint_t *b, const sim_link_t *link)
+{
+    sim_network_link(world->network, &a->ip, &b->ip, link);
+    sim_network_link(world->network, &b->ip, &a->ip, link);
+}
+
+/* ---- sockets ---- */
+
+static sim_socket_t *socket_by_id(sim_endpoint_t *e, minke_socket_t id)
+{
+    for (size_t i = 0; i < SIM_SOCKETS_MAX; i++) {
+        if (e->sockets[i].id == id) return &e->sockets[i];
+    }
+    return NULL;
+}
+
+static void open_socket(sim_endpoint_t *e, const minke_transport_event_t *event, minke_time_t now)
+{
+    sim_socket_t *s = socket_by_id(e, 0);
+    if (s == NULL) abort();
+    s->id = event->socket;
+    s->bound = e->ip;
+    s->bound.port = event->address.port != 0 ? event->address.port : e->next_port++;
+    s->seen = s->bound;
+    if (minke_transport_socket_opened(e->transport, s->id, &s->bound, now) < 0) s->id = 0;
+}
+
+void sim_rebind(sim_endpoint_t *e)
+{
+    for (size_t i = 0; i < SIM_SOCKETS_MAX; i++) e->sockets[i].seen.port = e->next_port++;
+}
+
+void sim_listen(sim_world_t *world, sim_endpoint_t *e, uint16_t port)
+{
+    minke_socket_t socket;
+    minke_address_t address = e->ip;
+    address.port = port;
+    if (minke_transport_listen(e->transport, &address, &socket) < 0) abort();
+    if (minke_transport_address(e->transport, &address, e->addr, sizeof e->addr) < 0) abort();
+    (void)sim_world_run(world, world->now, NULL, NULL);
+}
+
+/* ---- running ---- */
+
+static void send_train(sim_world_t *world, sim_endpoint_t *e, const minke_train_t *train, const minke_path_t *path)
+{
+    const sim_socket_t *s = socket_by_id(e, path->socket);
+    if (s == NULL) return;
+    for (size_t at = 0; at < train->len; at += train->segment_len) {
+        const size_t left = train->len - at;
+        sim_network_send(world->network, &s->seen, &path->remote, train->data + at,
+                         left < train->segment_len ? left : train->segment_len, world->now);
+    }
+}
+
+static bool tell_events(sim_world_t *world, sim_endpoint_t *e)
+{
+    minke_transport_event_t event;
+    bool any = false;
+    while (minke_transport_event(e->transport, &event)) {
+        any = true;
+        if (event.type == MINKE_TRANSPORT_SOCKET_OPEN) {
+            open_socket(e, &event, world->now);
+        } else if (event.type == MINKE_TRANSPORT_SOCKET_CLOSE) {
+            sim_socket_t *s = socket_by_id(e, event.socket);
+            if (s != NULL) s->id = 0;
+        } else if (e->on_event != NULL) {
+            e->on_event(e->user, e, &event);
+        }
+    }
+    return any;
+}
+
+static void settle(sim_world_t *world, sim_endpoint_t *e)
+{
+    minke_train_t train;
+    minke_path_t path;
+    e->now = world->now;
+    do {
+        while (minke_transport_transmit(e->transport, train_buffer, sizeof train_buffer, &train, &path, world->now) >
+               0) {
+            send_train(world, e, &train, &path);
+        }
+    } while (tell_events(world, e));
+}
+
+static void deliver(sim_world_t *world, sim_datagram_t *datagram)
+{
+    for (size_t i = 0; i < world->endpoints_n; i++) {
+        sim_endpoint_t *e = world->endpoints[i];
+        for (size_t k = 0; k < SIM_SOCKETS_MAX; k++) {
+            const sim_socket_t *s = &e->sockets[k];
+            if (s->id == 0 || !minke__address_equal(&s->seen, &datagram->to)) continue;
+            const minke_train_t train = {datagram->data, datagram->len, datagram->len};
+            const minke_path_t path = {s->id, s->bound, datagram->from};
+            (void)minke_transport_recv(e->transport, &train, &path, world->now);
+            settle(world, e);
+            return;
+        }
+    }
+}
+
+static minke_time_t next_instant(const sim_world_t *world)
+{
+    minke_time_t at = sim_network_deadline(world->network);
+    for (size_t i = 0; i < world->endpoints_n; i++) {
+        const minke_time_t due = minke_transport_deadline(world->endpoints[i]->transport);
+        if (due < at) at = due;
+    }
+    return at;
+}
+
+bool sim_world_run(sim_world_t *world, minke_time_t until, bool (*done)(void *user), void *user)
+{
+    sim_datagram_t datagram;
+    unsigned same_instant = 0;
+    for (;;) {
+        for (size_t i = 0; i < world->endpoints_n; i++) settle(world, world->endpoints[i]);
+        if (done != NULL && done(user)) return true;
+        const minke_time_t at = next_instant(world);
+        if (at > until) break;
+        same_instant = at <= world->now ? same_instant + 1 : 0;
+        if (same_instant > 1000000) abort(); /* a deadline that never moves */
+        if (at > world->now) world->now = at;
+        sim_clock_set(world->now);
+        /* Datagrams before timers, as a driver does. */
+        while (sim_network_recv(world->network, &datagram, world->now)) deliver(world, &datagram);
+        for (size_t i = 0; i < world->endpoints_n; i++) {
+            sim_endpoint_t *e = world->endpoints[i];
+            if (minke_transport_deadline(e->transport) <= world->now) minke_transport_tick(e->transport, world->now);
+        }
+    }
+    world->now = until;
+    sim_clock_set(world->now);
+    return false;
+}

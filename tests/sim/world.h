@@ -1,0 +1,58 @@
+/*
+ * Whole endpoints in virtual time: transports joined by a virtual network. A world steps from event to event, so an hour
+ * of waiting costs nothing.
+ */
+#ifndef MINKE_SIM_WORLD_H
+#define MINKE_SIM_WORLD_H
+
+#include <minke/transport.h>
+
+#include "network.h"
+#include "support/test_env.h"
+
+enum { SIM_ENDPOINTS_MAX = 4, SIM_SOCKETS_MAX = 8 };
+
+typedef struct sim_socket {
+    minke_socket_t id; /* 0: free */
+    minke_address_t bound;
+    minke_address_t seen; /* what others see: differs after sim_rebind */
+} sim_socket_t;
+
+typedef struct sim_endpoint {
+    test_env_t memory;
+    minke_transport_t *transport;
+    minke_address_t ip; /* without port */
+    sim_socket_t sockets[SIM_SOCKETS_MAX];
+    uint16_t next_port;
+    char addr[MINKE_ADDR_BYTES]; /* of its listener, once it has one */
+    /* The application: called for every event but those of sockets. */
+    void (*on_event)(void *user, struct sim_endpoint *endpoint, const minke_transport_event_t *event);
+    void *user;
+    minke_time_t now;
+} sim_endpoint_t;
+
+typedef struct sim_world {
+    minke_time_t now;
+    sim_network_t *network;
+    sim_endpoint_t *endpoints[SIM_ENDPOINTS_MAX];
+    size_t endpoints_n;
+} sim_world_t;
+
+/* Seeds everything, OpenSSL included. */
+void sim_world_init(sim_world_t *world, uint64_t seed);
+void sim_world_free(sim_world_t *world);
+
+/* `options` NULL: defaults. Memory and randomness are replaced by the test's. */
+sim_endpoint_t *sim_world_add(sim_world_t *world, const char *ip, const minke_transport_options_t *options,
+                              uint64_t seed);
+/* Both directions alike. */
+void sim_world_join(sim_world_t *world, const sim_endpoint_t *a, const sim_endpoint_t *b, const sim_link_t *link);
+/* Opens a listener on this port; its address is in `addr` afterwards. */
+void sim_listen(sim_world_t *world, sim_endpoint_t *endpoint, uint16_t port);
+/* What the endpoint sends comes from other ports from now on, as after a NAT has forgotten it. */
+void sim_rebind(sim_endpoint_t *endpoint);
+
+/* Goes on until `done` says so or `until` is reached. True: done. */
+bool sim_world_run(sim_world_t *world, minke_time_t until, bool (*done)(void *user), void *user);
+
+#endif
