@@ -2,6 +2,8 @@
 
 enum { SLOT_BITS = 24, SLOTS_MAX = 1 << SLOT_BITS };
 
+static const uint64_t generation_max = (1ULL << 40) - 1;
+
 struct minke_handle_slot {
     void *object;        /* NULL while free */
     uint64_t generation; /* of the object, or of the next one */
@@ -61,10 +63,10 @@ void minke__handles_remove(minke_handles_t *handles, uint64_t id)
     struct minke_handle_slot *slot = slot_of(handles, id);
     if (slot == NULL) return;
     slot->object = NULL;
-    slot->generation++;
+    handles->count--;
+    if (++slot->generation > generation_max) return; /* used up: never given out again */
     slot->next_free = handles->free_slot;
     handles->free_slot = (uint32_t)(slot - handles->slots) + 1;
-    handles->count--;
 }
 
 void *minke__handles_get(const minke_handles_t *handles, uint64_t id)

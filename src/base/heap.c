@@ -1,5 +1,7 @@
 #include "base/heap.h"
 
+#include <assert.h>
+
 void minke__heap_init(minke_heap_t *heap, const minke_env_t *env) { *heap = (minke_heap_t){.env = env}; }
 
 void minke__heap_free(minke_heap_t *heap)
@@ -75,7 +77,8 @@ void minke__heap_set(minke_heap_t *heap, minke_heap_node_t *node, minke_time_t a
         if (node->index != 0) take_out(heap, node);
     } else if (node->index != 0) {
         settle(heap, node, node->index - 1);
-    } else if (heap->count < heap->capacity) {
+    } else {
+        assert(heap->count < heap->capacity);
         sift_up(heap, node, heap->count++);
     }
 }

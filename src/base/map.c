@@ -74,12 +74,11 @@ minke_map_node_t *minke__map_first(const minke_map_t *map, uint64_t hash)
 
 minke_map_node_t *minke__map_next(const minke_map_node_t *node) { return same_hash(node->next, node->hash); }
 
-minke_map_node_t *minke__map_any(const minke_map_t *map)
+minke_map_node_t *minke__map_any(minke_map_t *map)
 {
-    for (size_t i = 0; i < map->buckets_n; i++) {
-        if (map->buckets[i] != NULL) return map->buckets[i];
-    }
-    return NULL;
+    if (map->count == 0) return NULL;
+    while (map->buckets[map->any_from % map->buckets_n] == NULL) map->any_from++;
+    return map->buckets[map->any_from % map->buckets_n];
 }
 
 static uint64_t rotate(uint64_t x, unsigned n) { return x << n | x >> (64 - n); }

@@ -20,6 +20,7 @@ typedef struct minke_map {
     minke_map_node_t **buckets; /* a power of two of them, or NULL while empty */
     size_t buckets_n;
     size_t count;
+    size_t any_from; /* where minke__map_any goes on looking */
     uint64_t key[2];
 } minke_map_t;
 
@@ -32,8 +33,8 @@ void minke__map_remove(minke_map_t *map, minke_map_node_t *node);
 /* First node with exactly this hash, and the next one with the same hash. */
 minke_map_node_t *minke__map_first(const minke_map_t *map, uint64_t hash);
 minke_map_node_t *minke__map_next(const minke_map_node_t *node);
-/* Any node, or NULL when empty: for tearing down. */
-minke_map_node_t *minke__map_any(const minke_map_t *map);
+/* Any node, or NULL when empty: for tearing down, in one pass over the buckets. */
+minke_map_node_t *minke__map_any(minke_map_t *map);
 
 /* SipHash-1-3 under the map's key. */
 uint64_t minke__hash(const minke_map_t *map, const void *bytes, size_t len);

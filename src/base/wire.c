@@ -1,8 +1,14 @@
 #include "base/wire.h"
 
+#include <assert.h>
 #include <string.h>
 
-minke_reader_t minke__reader(const void *data, size_t len) { return (minke_reader_t){data, len, 0, false}; }
+minke_reader_t minke__reader(const void *data, size_t len)
+{
+    /* An input that is not there is an empty one; NULL from a read must mean failure alone. */
+    static const uint8_t nothing[1];
+    return (minke_reader_t){data != NULL ? data : nothing, len, 0, false};
+}
 
 const uint8_t *minke__read_bytes(minke_reader_t *r, size_t len)
 {
@@ -53,7 +59,11 @@ minke_reader_t minke__read_sub(minke_reader_t *r, size_t len)
     return minke__reader(bytes, len);
 }
 
-minke_writer_t minke__writer(void *data, size_t capacity) { return (minke_writer_t){data, capacity, 0, false}; }
+minke_writer_t minke__writer(void *data, size_t capacity)
+{
+    static uint8_t nowhere;
+    return (minke_writer_t){data != NULL ? data : &nowhere, capacity, 0, false};
+}
 
 uint8_t *minke__write_space(minke_writer_t *w, size_t len)
 {
@@ -119,7 +129,8 @@ void minke__write_decimal(minke_writer_t *w, uint64_t value)
 
 void minke__patch_u16(minke_writer_t *w, size_t at, uint16_t value)
 {
-    if (w->failed || w->len < 2 || at > w->len - 2) return;
+    if (w->failed) return;
+    assert(w->len >= 2 && at <= w->len - 2);
     w->data[at] = (uint8_t)(value >> 8);
     w->data[at + 1] = (uint8_t)value;
 }

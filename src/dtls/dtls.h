@@ -28,8 +28,8 @@ typedef struct minke_dtls minke_dtls_t;
 
 typedef struct minke_dtls_options {
     bool client;
-    bool check_fingerprint;    /* the remote's certificate must have one of these SHA-256 digests (client: aborts in the
-                                  handshake; server: fails before anything is surfaced) */
+    bool check_fingerprint; /* the remote's certificate must have one of these SHA-256 digests (client: aborts in the
+                               handshake; server: fails before anything is surfaced) */
     uint8_t fingerprints_n;
     uint8_t fingerprints[4][32];
     minke_time_t handshake_after; /* give up after this long. Default 30 s when 0 */

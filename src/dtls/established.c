@@ -57,8 +57,8 @@ static void take_alert(minke_dtls_t *dtls, const uint8_t *alert, size_t len, min
         minke__dtls_send_alert(dtls, MINKE_DTLS_ALERT_WARNING, MINKE_DTLS_CLOSE_NOTIFY);
         minke__dtls_end(dtls, now, 0, true, "the remote closed the connection", NULL);
     } else if (alert[0] == MINKE_DTLS_ALERT_FATAL)
-        minke__dtls_end(dtls, now, alert[1], true, "the remote sent a fatal alert: ",
-                        SSL_alert_desc_string_long(alert[1]));
+        minke__dtls_end(dtls, now, alert[1], true,
+                        "the remote sent a fatal alert: ", SSL_alert_desc_string_long(alert[1]));
 }
 
 /* Alerts and application data. */

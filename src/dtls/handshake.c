@@ -105,8 +105,7 @@ static void fail(minke_dtls_t *dtls, minke_time_t now)
     if (handshake->certificate_refused)
         minke__dtls_end(dtls, now, MINKE_DTLS_BAD_CERTIFICATE, false,
                         "the remote's certificate does not match the certhash", NULL);
-    else
-        minke__dtls_end(dtls, now, code, false, "handshake failed: ", reason != NULL ? reason : "unknown cause");
+    else minke__dtls_end(dtls, now, code, false, "handshake failed: ", reason != NULL ? reason : "unknown cause");
 }
 
 /* The span that OpenSSL's timer has left is turned into an instant of ours: only libssl ever reads the wall clock. */
@@ -164,8 +163,7 @@ static void feed_message(minke_dtls_t *dtls, const minke_dtls_message_t *message
     size_t len = MINKE_DTLS_HEADER_BYTES + MINKE_DTLS_MESSAGE_HEADER_BYTES + (size_t)message->piece_len;
     if (message->piece_len < message->total_len)
         record = minke__dtls_assembly_add(&dtls->handshake->assembly, dtls->env, message, &len);
-    if (record != NULL)
-        feed_clear(dtls, MINKE_DTLS_HANDSHAKE_MESSAGE, record, len - MINKE_DTLS_HEADER_BYTES, now);
+    if (record != NULL) feed_clear(dtls, MINKE_DTLS_HANDSHAKE_MESSAGE, record, len - MINKE_DTLS_HEADER_BYTES, now);
 }
 
 /* One message at a time. Each gets a record header of its own, written over what precedes it: the record's header, or
@@ -213,12 +211,19 @@ static void keep_early(minke_dtls_t *dtls, const minke_dtls_record_t *record)
     (void)minke__dtls_queue_add(&dtls->early, dtls->env, record->data, record->len, record->len);
 }
 
+/* The only handshake message under protection is Finished. */
+static bool may_be_protected(const minke_dtls_record_t *record)
+{
+    if (record->version != MINKE_DTLS_VERSION_1_2) return false;
+    if (record->type == MINKE_DTLS_HANDSHAKE_MESSAGE) return record->body_len <= MINKE_DTLS_FINISHED_RECORD_MAX;
+    return record->type == MINKE_DTLS_ALERT || record->type == MINKE_DTLS_APPLICATION_DATA;
+}
+
 /* A Finished is fed only after ChangeCipherSpec: OpenSSL would keep it until then in a buffer of 16 KiB a record.
  * Application data never: it would be lost inside the SSL object (spec/dtls-openssl.md 6). */
 static void take_protected(minke_dtls_t *dtls, const minke_dtls_record_t *record, minke_time_t now)
 {
-    if (record->version != MINKE_DTLS_VERSION_1_2 || record->type < MINKE_DTLS_ALERT ||
-        record->type > MINKE_DTLS_APPLICATION_DATA) {
+    if (!may_be_protected(record)) {
         dtls->env->counters->dtls_record_malformed++;
         return;
     }
@@ -265,8 +270,7 @@ static void give_up(minke_dtls_t *dtls, minke_time_t now)
 {
     const minke_dtls_handshake_t *handshake = dtls->handshake;
     const uint8_t alert = handshake->alert;
-    if (!handshake->alert_held)
-        minke__dtls_end(dtls, now, MINKE_ERROR_TIMEOUT, false, "the handshake timed out", NULL);
+    if (!handshake->alert_held) minke__dtls_end(dtls, now, MINKE_ERROR_TIMEOUT, false, "the handshake timed out", NULL);
     else if (alert == MINKE_DTLS_CLOSE_NOTIFY)
         minke__dtls_end(dtls, now, 0, true, "the remote closed the connection in the handshake", NULL);
     else

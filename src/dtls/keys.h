@@ -1,6 +1,6 @@
 /*
- * Record protection of epoch 1 (RFC 5288, RFC 7905): keys taken from a finished SSL object, records sealed and opened in
- * place. spec/dtls-openssl.md 6.
+ * Record protection of epoch 1 (RFC 5288, RFC 7905): keys taken from a finished SSL object, records sealed and opened
+ * in place. spec/dtls-openssl.md 6.
  */
 #ifndef MINKE_DTLS_KEYS_H
 #define MINKE_DTLS_KEYS_H

@@ -11,8 +11,8 @@
 #include "dtls/record.h"
 
 enum {
-    /* Largest datagram of a flight. OpenSSL does not count the AEAD's overhead of the Finished against its MTU, hence 24
-     * less for that (spec/dtls-openssl.md 1). */
+    /* Largest datagram of a flight. OpenSSL does not count the AEAD's overhead of the Finished against its MTU, hence
+     * 24 less for that (spec/dtls-openssl.md 1). */
     MINKE_DTLS_DATAGRAM_MAX = 1200,
     MINKE_DTLS_MTU = 1176,
     /* A flight of ours is one datagram; more wait only when nobody takes them. */
@@ -21,6 +21,8 @@ enum {
     MINKE_DTLS_EARLY_MAX = 16,
     MINKE_DTLS_EARLY_BYTES_MAX = 20 * 1024,
     MINKE_DTLS_FINISHED_BYTES = 24,
+    /* The body of its record: with GCM 8 bytes in front and a tag behind. */
+    MINKE_DTLS_FINISHED_RECORD_MAX = 8 + MINKE_DTLS_FINISHED_BYTES + MINKE_DTLS_TAG_BYTES,
     /* An OpenSSL client gives up at the 13th Finished it did not need (spec/dtls-openssl.md 7). */
     MINKE_DTLS_RESENDS_MAX = 10
 };
@@ -103,8 +105,7 @@ static inline minke_dtls_t *minke__dtls_of(const SSL *ssl) { return SSL_get_app_
 
 /* handshake.c */
 MINKE_MUST_USE minke_dtls_handshake_t *minke__dtls_handshake_new(minke_dtls_t *dtls,
-                                                                 const minke_dtls_options_t *options,
-                                                                 minke_time_t now);
+                                                                 const minke_dtls_options_t *options, minke_time_t now);
 void minke__dtls_handshake_free(minke_dtls_t *dtls);
 /* Lets OpenSSL go on. */
 void minke__dtls_handshake_advance(minke_dtls_t *dtls, minke_time_t now);

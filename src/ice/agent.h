@@ -55,8 +55,9 @@ MINKE_MUST_USE int minke__ice_adopt_pair(minke_ice_agent_t *agent, const minke_p
 MINKE_MUST_USE int minke__ice_adopt_stranger(minke_ice_agent_t *agent, const minke_stranger_t *stranger,
                                              minke_time_t now);
 
-/* A STUN message that names this agent (by ufrag, or by path or transaction for responses). Returns false when it is
- * not authentic or answers no request of ours; it is counted then. */
+/* A STUN message that names this agent (by ufrag, or by path or transaction for responses). True: it is authentic. Its
+ * bytes are counted here and it is taken as the sign of life that it is: do not call minke__ice_received for it. False:
+ * it is not, or answers no request of ours, which is counted; or it is an indication, which proves nothing. */
 bool minke__ice_recv(minke_ice_agent_t *agent, const minke_stun_message_t *message, const minke_path_t *path,
                      minke_time_t now);
 /* Does this response answer a check of ours? */

@@ -170,7 +170,7 @@ bool minke__ice_recv(minke_ice_agent_t *agent, const minke_stun_message_t *messa
     case MINKE_STUN_BINDING_REQUEST: return recv_request(agent, message, path, now);
     case MINKE_STUN_BINDING_SUCCESS:
     case MINKE_STUN_BINDING_ERROR: return recv_response(agent, message, path, now);
-    case MINKE_STUN_BINDING_INDICATION: return true; /* a keep-alive for NATs, without credentials: proves nothing */
+    case MINKE_STUN_BINDING_INDICATION: return false; /* a keep-alive for NATs, without credentials */
     default: agent->env->counters->stun_refused++; return false;
     }
 }

@@ -4,7 +4,7 @@
 #include "sctp/association.h"
 
 /* Gap blocks are 16-bit offsets; more of them than this pay off for nobody. */
-enum { TSN_WINDOW = 65535, GAP_BLOCKS_MAX = 128 };
+enum { TSN_WINDOW = 65535, GAP_BLOCKS_MAX = 128, EARLY_MAX = 32, EARLY_GAP_BLOCKS_MAX = 16 };
 
 void minke__sctp_arrival_start(minke_sctp_t *sctp)
 {
@@ -33,21 +33,14 @@ void minke__sctp_recv_end(minke_sctp_t *sctp, minke_time_t now)
     minke__sctp_finish_shutdown(sctp, false, now);
 }
 
-void minke__sctp_write_sack(minke_sctp_t *sctp, minke_writer_t *w)
+static void write_sack(const minke_sctp_t *sctp, minke_writer_t *w, uint32_t gaps, uint32_t duplicates)
 {
-    if (minke__writer_left(w) < MINKE_SCTP_SACK_BYTES) return;
-    const size_t room = (minke__writer_left(w) - MINKE_SCTP_SACK_BYTES) / 4;
     const minke_tsn_set_t *above = &sctp->in.above;
-    uint32_t gaps = above->count < GAP_BLOCKS_MAX ? above->count : GAP_BLOCKS_MAX;
-    if (gaps > room) gaps = (uint32_t)room;
-    uint32_t duplicates = sctp->in.duplicates_n;
-    if (duplicates > room - gaps) duplicates = (uint32_t)(room - gaps);
-    sctp->in.announced = minke__sctp_window(sctp);
     minke__write_u8(w, MINKE_CHUNK_SACK);
     minke__write_u8(w, 0);
     minke__write_u16(w, (uint16_t)(MINKE_SCTP_SACK_BYTES + 4 * (gaps + duplicates)));
     minke__write_u32(w, (uint32_t)sctp->in.cumulative);
-    minke__write_u32(w, (uint32_t)sctp->in.announced);
+    minke__write_u32(w, minke__sctp_window(sctp));
     minke__write_u16(w, (uint16_t)gaps);
     minke__write_u16(w, (uint16_t)duplicates);
     for (uint32_t i = 0; i < gaps; i++) {
@@ -55,10 +48,81 @@ void minke__sctp_write_sack(minke_sctp_t *sctp, minke_writer_t *w)
         minke__write_u16(w, (uint16_t)(above->ranges[i].last - sctp->in.cumulative));
     }
     for (uint32_t i = 0; i < duplicates; i++) minke__write_u32(w, sctp->in.duplicates[i]);
+}
+
+static uint32_t least(size_t a, size_t b) { return (uint32_t)(a < b ? a : b); }
+
+void minke__sctp_write_sack(minke_sctp_t *sctp, minke_writer_t *w)
+{
+    if (minke__writer_left(w) < MINKE_SCTP_SACK_BYTES) return;
+    const size_t room = (minke__writer_left(w) - MINKE_SCTP_SACK_BYTES) / 4;
+    const uint32_t gaps = least(least(sctp->in.above.count, GAP_BLOCKS_MAX), room);
+    write_sack(sctp, w, gaps, least(sctp->in.duplicates_n, room - gaps));
+    sctp->in.announced = minke__sctp_window(sctp);
     sctp->in.duplicates_n = 0;
     sctp->in.unacknowledged_n = 0;
+    sctp->in.since_early = 0;
+    sctp->in.early_stride = 0;
     sctp->in.sack_due = false;
     minke__sctp_timers_sack_sent(sctp);
+}
+
+/*
+ * One SACK per train would be enough to say what has arrived, and is all that one of us gets. Other stacks count SACKs:
+ * dcSCTP sends at most 4 packets per SACK, usrsctp 10; they fast-retransmit after three SACKs with a hole. So a train
+ * is acknowledged as if its packets had come one by one: every second packet, or every packet beside a hole, thinned
+ * out to at most EARLY_MAX.
+ */
+static void thin_out(minke_sctp_t *sctp)
+{
+    for (minke_sctp_control_t *sack = sctp->in.early; sack != NULL && sack->next != NULL; sack = sack->next) {
+        minke_sctp_control_t *next = sack->next;
+        sack->next = next->next;
+        minke__free(sctp->env, next);
+        sctp->in.early_n--;
+    }
+    sctp->in.early_stride = sctp->in.early_stride > 0 ? sctp->in.early_stride * 2 : 2;
+}
+
+static void note_early_sack(minke_sctp_t *sctp)
+{
+    const uint32_t usual = sctp->in.above.count > 0 ? 1 : 2;
+    const uint32_t stride = sctp->in.early_stride > usual ? sctp->in.early_stride : usual;
+    if (sctp->in.one_sack || sctp->in.since_early < stride) return;
+    if (sctp->in.early_n >= EARLY_MAX) thin_out(sctp);
+    const size_t capacity = MINKE_SCTP_SACK_BYTES + 4 * EARLY_GAP_BLOCKS_MAX;
+    minke_sctp_control_t *sack = minke__alloc(sctp->env, sizeof *sack + capacity);
+    if (sack == NULL) return; /* the one at the end says it all */
+    minke_writer_t w = minke__writer(sack->bytes, capacity);
+    write_sack(sctp, &w, least(sctp->in.above.count, EARLY_GAP_BLOCKS_MAX), 0);
+    sack->len = w.len;
+    sack->next = NULL;
+    minke_sctp_control_t **end = &sctp->in.early;
+    while (*end != NULL) end = &(*end)->next;
+    *end = sack;
+    sctp->in.early_n++;
+    sctp->in.since_early = 0;
+}
+
+bool minke__sctp_write_early_sack(minke_sctp_t *sctp, minke_writer_t *w)
+{
+    minke_sctp_control_t *sack = sctp->in.early;
+    if (sack == NULL || minke__writer_left(w) < sack->len) return false;
+    minke__write_bytes(w, sack->bytes, sack->len);
+    sctp->in.early = sack->next;
+    sctp->in.early_n--;
+    minke__free(sctp->env, sack);
+    return true;
+}
+
+void minke__sctp_free_early_sacks(minke_sctp_t *sctp)
+{
+    while (sctp->in.early != NULL) {
+        minke_sctp_control_t *sack = sctp->in.early;
+        sctp->in.early = sack->next;
+        minke__free(sctp->env, sack);
+    }
+    sctp->in.early_n = 0;
 }
 
 /* -- DATA in ------------------------------------------------------------------------------------------------------ */
@@ -67,6 +131,8 @@ static void note_packet(minke_sctp_t *sctp)
 {
     if (sctp->in.packet_has_data) return;
     sctp->in.packet_has_data = true;
+    if (minke__sctp_up(sctp)) note_early_sack(sctp);
+    sctp->in.since_early++;
     sctp->in.unacknowledged_n++;
 }
 

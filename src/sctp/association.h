@@ -103,7 +103,12 @@ struct minke_sctp {
         uint64_t announced;    /* a_rwnd of the last SACK */
         uint32_t duplicates[MINKE_SCTP_DUPLICATES_MAX];
         uint32_t duplicates_n;
-        uint32_t unacknowledged_n; /* packets with DATA since the last SACK */
+        uint32_t unacknowledged_n;   /* packets with DATA since the last SACK */
+        minke_sctp_control_t *early; /* SACKs for the middle of a train, to go before the one for its end */
+        uint32_t early_n;
+        uint32_t early_stride; /* packets between two of them */
+        uint32_t since_early;
+        bool one_sack; /* the remote is one of us, and content with one SACK per train */
         bool packet_has_data;
         bool sack_now; /* this train deserves one at once */
         bool sack_due;
@@ -221,6 +226,9 @@ void minke__sctp_recv_forward_tsn(minke_sctp_t *sctp, minke_reader_t body, minke
 void minke__sctp_arrival_start(minke_sctp_t *sctp);
 bool minke__sctp_sack_pending(const minke_sctp_t *sctp);
 void minke__sctp_write_sack(minke_sctp_t *sctp, minke_writer_t *w);
+/* The next early one, if any. */
+bool minke__sctp_write_early_sack(minke_sctp_t *sctp, minke_writer_t *w);
+void minke__sctp_free_early_sacks(minke_sctp_t *sctp);
 uint32_t minke__sctp_window(const minke_sctp_t *sctp);
 
 /* -- sack.c */

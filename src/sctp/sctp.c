@@ -83,6 +83,7 @@ void minke__sctp_free(minke_sctp_t *sctp)
     minke__sctp_free_resets(sctp);
     minke__sctp_free_requests(sctp);
     minke__sctp_free_controls(sctp);
+    minke__sctp_free_early_sacks(sctp);
     minke__inbound_free(&sctp->in.streams);
     minke__tsn_set_free(&sctp->in.above);
     minke__free(sctp->env, sctp->setup.init_ack.bytes);

@@ -277,9 +277,14 @@ static void established(minke_sctp_t *sctp, minke_time_t now)
     minke__trace(sctp->env, now, sctp->connection, MINKE_LAYER_SCTP, "established", "", sctp->streams_out);
 }
 
+static bool is_ours(const init_t *init)
+{
+    return init->has_cookie && init->cookie.len == COOKIE_BYTES &&
+           memcmp(init->cookie.data, cookie_mark, sizeof cookie_mark) == 0;
+}
+
 void minke__sctp_recv_init_ack(minke_sctp_t *sctp, minke_reader_t body, minke_time_t now)
 {
-    if (sctp->state != MINKE_SCTP_COOKIE_WAIT) return;
     uint8_t report[256];
     minke_writer_t unknown = minke__writer(report, sizeof report);
     init_t init;
@@ -287,6 +292,8 @@ void minke__sctp_recv_init_ack(minke_sctp_t *sctp, minke_reader_t body, minke_ti
         sctp->env->counters->sctp_malformed++;
         return;
     }
+    sctp->in.one_sack = is_ours(&init);
+    if (sctp->state != MINKE_SCTP_COOKIE_WAIT) return;
     if (!is_valid(&init.peer)) {
         refuse(sctp, &init.peer, now);
         return;

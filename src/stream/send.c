@@ -175,15 +175,15 @@ void minke__mux_message_done(minke_mux_t *mux, minke_message_t *message)
 
 /* ---- the send buffer of the connection */
 
-/* One waiting stream for each message that leaves, all of them when nothing is left: fair, and nobody is forgotten. */
+/* One waiting stream is woken for each message that leaves, all of them when nothing is left: fair, and none is
+ * forgotten. One that still holds much itself is woken by its own messages. */
 void minke__mux_sent(minke_mux_t *mux, size_t len)
 {
     mux->unsent -= len;
-    do {
-        minke_list_t *node = minke__list_pop(&mux->starved);
-        if (node == NULL) return;
-        minke__stream_offer_room(MINKE_CONTAINER(node, minke_mux_stream_t, starved));
-    } while (mux->unsent == 0);
+    minke_list_t *node;
+    while ((node = minke__list_pop(&mux->starved)) != NULL) {
+        if (minke__stream_offer_room(MINKE_CONTAINER(node, minke_mux_stream_t, starved)) && mux->unsent > 0) return;
+    }
 }
 
 void minke__mux_consumed(minke_mux_t *mux, size_t len)

@@ -84,7 +84,7 @@ minke_message_t *minke__stream_take_message(minke_mux_stream_t *stream);
 /* SCTP has taken the FIN. */
 void minke__stream_fin_written(minke_mux_stream_t *stream);
 void minke__stream_drop_unsent(minke_mux_stream_t *stream);
-/* There may be room for a write that was cut short. */
-void minke__stream_offer_room(minke_mux_stream_t *stream);
+/* There is room in the connection's buffer. Is the stream woken for it? */
+bool minke__stream_offer_room(minke_mux_stream_t *stream);
 
 #endif

@@ -39,16 +39,13 @@ static void wait_for_room(minke_mux_stream_t *stream)
 
 /* The low-water mark is half of the stream's own buffer, so that a writer is woken for many bytes, not for each frame.
  */
-void minke__stream_offer_room(minke_mux_stream_t *stream)
+bool minke__stream_offer_room(minke_mux_stream_t *stream)
 {
-    if (!stream->wants_room || stream->unsent > stream->mux->options.send_buffer / 2) return;
-    if (shared_room(stream) == 0) {
-        wait_for_room(stream);
-        return;
-    }
+    if (!stream->wants_room || stream->unsent > stream->mux->options.send_buffer / 2) return false;
     stream->wants_room = false;
     minke__list_remove(&stream->starved);
     minke__mux_raise(stream, MINKE_MUX_STREAM_WRITABLE);
+    return true;
 }
 
 /* ---- blocks */
@@ -169,9 +166,9 @@ ssize_t minke__mux_write(minke_mux_stream_t *stream, const void *data, size_t le
     if (error < 0) return error;
     if (len == 0) return 0;
     const size_t fits = least(len, minke__mux_writable(stream));
+    const size_t done = append(stream, data, fits);
     if (fits < len) wait_for_room(stream);
     if (fits == 0) return MINKE_ERROR_AGAIN;
-    const size_t done = append(stream, data, fits);
     if (done == 0) return MINKE_ERROR_NO_MEMORY;
     minke__mux_schedule(stream->mux, stream->channel);
     return (ssize_t)done;

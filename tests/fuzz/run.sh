@@ -56,4 +56,4 @@ for target in "$@"; do
     [ -x "$build/fuzz/${noun}_fuzz" ] || { echo "fuzz: no target ${noun}_fuzz in $build/fuzz" >&2; exit 2; }
     nouns="$nouns $noun"
 done
-printf '%s\n' $nouns | xargs -P "$jobs" -I{} tests/fuzz/run.sh --build "$build" --seconds "$seconds" --seed "$seed" --one {}
+printf '%s\n' $nouns | xargs -P "$jobs" -I{} tests/fuzz/run.sh --build "$build" --seconds "$seconds" --seed "$seed" --one {} || exit 1

@@ -64,9 +64,7 @@ async function run_job(peer, job) {
     await child.stop();
     return 'js-libp2p, Node';
   }
-  const logging = ['--enable-logging', '--v=0', '--vmodule=*/webrtc/*=3,*dcsctp*=3,*sctp*=3'];
-  process.env.CHROME_LOG_FILE = CHROMIUM_LOG;
-  const { browser, page, version } = await open_page(peer, `${scratch}capture.console.log`, () => {}, logging);
+  const { browser, page, version } = await open_page(peer, `${scratch}capture.console.log`, () => {}, CHROMIUM_LOG);
   await page.evaluate(job => window.run_job(job), job);
   await browser.close();
   return `Chromium ${version}`;

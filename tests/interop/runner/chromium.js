@@ -13,6 +13,8 @@ const PROGRAMS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/go
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync', '--disable-background-timer-throttling',
   '--disable-renderer-backgrounding', '--disable-backgrounding-occluded-windows', '--disable-dev-shm-usage'];
+// dcSCTP then logs every packet before encryption: `grep SCTP_PACKET LOG | text2pcap -n -l 248 -D -t '%H:%M:%S.' - x.pcap`
+const LOGGING = ['--enable-logging', '--v=0', '--vmodule=*/webrtc/*=3,*dcsctp*=3,*sctp*=3'];
 const STAND_IN = 'minke0';
 
 export function chromium_path() {
@@ -63,11 +65,12 @@ export async function serve_page() {
   return page_server;
 }
 
-export async function open_page(peer, log_path, report, more_flags = []) {
+export async function open_page(peer, log_path, report, packet_log) {
   const url = await serve_page();
-  const args = [...FLAGS, ...more_flags];
+  const args = packet_log != null ? [...FLAGS, ...LOGGING] : [...FLAGS];
+  const env = packet_log != null ? { ...process.env, CHROME_LOG_FILE: packet_log } : process.env;
   if (peer.trials != null) args.push(`--force-fieldtrials=${peer.trials}`);
-  const browser = await chromium.launch({ executablePath: chromium_path(), headless: true, args });
+  const browser = await chromium.launch({ executablePath: chromium_path(), headless: true, args, env });
   try {
     const log = createWriteStream(log_path);
     log.write(`Chromium ${browser.version()} ${args.join(' ')}\n`);
@@ -75,7 +78,10 @@ export async function open_page(peer, log_path, report, more_flags = []) {
     page.on('console', message => log.write(`${message.type()}: ${message.text()}\n`));
     page.on('pageerror', error => log.write(`error: ${error.stack}\n`));
     page.on('crash', () => report({ event: 'progress', text: 'the page crashed' }));
-    await page.exposeFunction('report', report);
+    await page.exposeFunction('report', line => {
+      log.write(`${JSON.stringify(line)}\n`);
+      report(line);
+    });
     await page.goto(url);
     await page.waitForFunction(() => window.run_job != null);
     return { browser, page, version: browser.version() };

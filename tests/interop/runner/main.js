@@ -41,7 +41,7 @@ function on_report(peer, listener, line) {
   if (line.event === 'closed') peer.closed = line.peer;
 }
 
-async function run_node_job(peer, job, report) {
+async function run_node_job(options, peer, job, report) {
   const child = new LineProcess(process.execPath, [`${here}peers/node_peer.js`, JSON.stringify(job)], `${logs}${peer.id}.peer.log`);
   child.each(report);
   return {
@@ -52,8 +52,9 @@ async function run_node_job(peer, job, report) {
   };
 }
 
-async function run_page_job(peer, job, report) {
-  const { browser, page, version } = await open_page(peer, `${logs}${peer.id}.console.log`, report);
+async function run_page_job(options, peer, job, report) {
+  const { browser, page, version } = await open_page(peer, `${logs}${peer.id}.console.log`, report,
+    options.packets ? `${logs}${peer.id}.chromium.log` : null);
   peer.software = `Chromium ${version}`;
   if (peer.cells.includes('munging-refused')) {
     const outcome = await page.evaluate(() => window.try_munging());
@@ -70,14 +71,14 @@ async function run_page_job(peer, job, report) {
 }
 
 /** The peer's own cells, with a limit on the whole. Cells without a result afterwards were not run. */
-async function run_job(peer, listener, address) {
+async function run_job(options, peer, listener, address) {
   const names = peer.cells.filter(name => !(listener.lacks_test_protocols && TEST_PROTOCOL_CELLS.includes(name)));
   for (const name of peer.cells.filter(name => !names.includes(name)))
     record(peer, name, 'not-run', 'minke listen has no --test-protocols');
   const job = { address, cells: names, params: peer.params, strict: peer.strict, version: peer.version ?? 1, user_agent: `interop ${peer.id}` };
   const report = line => on_report(peer, listener, line);
   const limit = 60 + names.reduce((sum, name) => sum + cell_budget(name), 0);
-  const running = await (peer.kind === 'chromium' ? run_page_job : run_node_job)(peer, job, report);
+  const running = await (peer.kind === 'chromium' ? run_page_job : run_node_job)(options, peer, job, report);
   let timer;
   const late = new Promise((_, reject) => {
     timer = setTimeout(() => reject(new Error(`the peer did not end within ${limit} s`)), limit * 1000);
@@ -125,7 +126,7 @@ async function run_peer(options, peer) {
   try {
     listener = await start_listener(options, peer, `${logs}${peer.id}.listener.log`);
     if (peer.path != null) shim = await start_shim(listener.address, peer.path, options.seed, `${logs}${peer.id}.shim.log`);
-    await run_job(peer, listener, shim?.address ?? listener.address);
+    await run_job(options, peer, listener, shim?.address ?? listener.address);
     await judge_listener(peer, listener);
   } catch (error) {
     for (const cell of peer.cells) record(peer, cell, 'fail', error.message);

@@ -16,6 +16,7 @@ build/interop/.
   --minke PATH          the command under test (build/minke)
   --self-test           a js-libp2p listener takes minke's place
   --verbose             minke runs with -vv, its narration goes to the log
+  --packets             Chromium logs its SCTP packets in clear to build/interop/PEER.chromium.log
   --seed N              of the lossy path (1)
   --lanes N             the lossy sequence runs in N lanes side by side (default 4, with --all 1)
   --demo ADDR           dials ADDR and tells what happens: ping, echo, perf
@@ -32,6 +33,7 @@ export function read_options(words) {
       minke: { type: 'string', default: `${root}build/minke` },
       'self-test': { type: 'boolean', default: false },
       verbose: { type: 'boolean', default: false },
+      packets: { type: 'boolean', default: false },
       seed: { type: 'string', default: '1' },
       lanes: { type: 'string' },
       demo: { type: 'string' },

@@ -123,7 +123,7 @@ static void test_new_certificates_are_sound_and_differ(void **state)
     test_env_t test;
     uint8_t last[32] = {0};
     test_env_init(&test, 2);
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < 64; i++) {
         minke_certificate_t *certificate = NULL;
         assert_int_equal(minke__certificate_new(&test.env, &certificate), MINKE_OK);
         check_certificate(certificate);

@@ -131,7 +131,7 @@ static void test_verify_signatures_of_others(void **state)
                          MINKE_OK);
         assert_int_equal(minke__verify(key.data, key.len, "mink", 4, signature.data, signature.len),
                          MINKE_ERROR_CRYPTO);
-        for (size_t at = 0; at < signature.len; at++) {
+        for (size_t at = 0; at < signature.len; at += 1 + signature.len / 80) {
             bytes_t wrong = signature;
             wrong.data[at] ^= 0x40;
             assert_int_equal(minke__verify(key.data, key.len, message, MESSAGE_LEN, wrong.data, wrong.len),

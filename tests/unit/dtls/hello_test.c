@@ -1,6 +1,7 @@
 /*
  * ClientHellos that take more than one datagram: every browser's, since they offer a hybrid key share
- * (spec/peers-measured.md). Pieces in any order, doubled, cut otherwise when sent again, and with forged ones among them.
+ * (spec/peers-measured.md). Pieces in any order, doubled, cut otherwise when sent again, and with forged ones among
+ * them.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,11 +17,10 @@ enum { SECOND = 1000000, HELLO_MAX = 1600 };
 /* ---- a hello as Chromium's: DTLS 1.3 and X25519MLKEM768 first, GREASE, SRTP 1, 7 and 8 */
 
 static const uint8_t extensions[] = {
-    0x00, 0x17, 0,    0,    0xff, 0x01, 0,    1,    0,    0x00, 0x0b, 0,    2,    1,    0,    0x00, 0x0a, 0,    10,
-    0,    8,    0x11, 0xec, 0,    0x1d, 0,    0x17, 0,    0x18, 0x00, 0x0d, 0,    18,   0,    16,   4,    3,    8,
-    4,    4,    1,    5,    3,    8,    5,    5,    1,    8,    6,    6,    1,    0x00, 0x0e, 0,    9,    0,    6,
-    0,    1,    0,    7,    0,    8,    0,    0x00, 0x2d, 0,    2,    1,    1,    0x00, 0x2b, 0,    5,    4,    0xfe,
-    0xfc, 0xfe, 0xfd, 0x0a, 0x0a, 0,    0};
+    0x00, 0x17, 0,    0,    0xff, 0x01, 0, 1,    0,    0x00, 0x0b, 0,  2,    1,    0,    0x00, 0x0a, 0,    10, 0, 8,
+    0x11, 0xec, 0,    0x1d, 0,    0x17, 0, 0x18, 0x00, 0x0d, 0,    18, 0,    16,   4,    3,    8,    4,    4,  1, 5,
+    3,    8,    5,    5,    1,    8,    6, 6,    1,    0x00, 0x0e, 0,  9,    0,    6,    0,    1,    0,    7,  0, 8,
+    0,    0x00, 0x2d, 0,    2,    1,    1, 0x00, 0x2b, 0,    5,    4,  0xfe, 0xfc, 0xfe, 0xfd, 0x0a, 0x0a, 0,  0};
 static const uint8_t suites[] = {0x13, 1,    0x13, 2,    0x13, 3,    0xc0, 0x2b, 0xc0, 0x2f, 0xcc,
                                  0xa9, 0xcc, 0xa8, 0xc0, 9,    0xc0, 0x13, 0xc0, 0x0a, 0xc0, 0x14};
 
@@ -274,8 +274,8 @@ static void completes_with_a_long_hello(void **state)
 {
     (void)state;
     SSL_CTX *context = lab_openssl_context(false, NULL, NULL);
-    assert_int_equal(SSL_CTX_add_custom_ext(context, 65001, SSL_EXT_CLIENT_HELLO, add_extension, NULL, NULL, NULL, NULL),
-                     1);
+    assert_int_equal(
+        SSL_CTX_add_custom_ext(context, 65001, SSL_EXT_CLIENT_HELLO, add_extension, NULL, NULL, NULL, NULL), 1);
     for (int order = 0; order < 5; order++) {
         lab_t lab;
         trouble_t trouble = {order, 0};

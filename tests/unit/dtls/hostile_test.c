@@ -66,6 +66,8 @@ enum {
     EPOCH_1_DATA,
     EPOCH_1_HANDSHAKE,
     EPOCH_1_ALERT,
+    EPOCH_1_SHORT,
+    EPOCH_1_LONG,
     EPOCH_1_CHANGE_CIPHER_SPEC,
     LATER_EPOCH,
     PIECE_OF_LONGER_CERTIFICATE,
@@ -86,6 +88,9 @@ enum {
     HELLO_REQUEST,
     CLEAR_FINISHED,
     MESSAGE_OF_THE_OTHER_SIDE,
+    FIRST_MESSAGE_SKIPPED,
+    SECOND_MESSAGE_SKIPPED,
+    SECOND_HELLO,
     LAST_NUMBER_MESSAGE,
     LAST_NUMBER_ALERT,
     LAST_NUMBER_CHANGE_CIPHER_SPEC,
@@ -115,6 +120,8 @@ static size_t forge(int kind, int victim, uint64_t sequence, uint8_t *out, size_
     case EPOCH_1_DATA: put_zeros_as(&w, 23, 1, sequence, 40); break;
     case EPOCH_1_HANDSHAKE: put_zeros_as(&w, 22, 1, sequence, 48); break;
     case EPOCH_1_ALERT: put_zeros_as(&w, 21, 1, sequence, 26); break;
+    case EPOCH_1_SHORT: put_zeros_as(&w, 22, 1, sequence, sequence % 40); break;
+    case EPOCH_1_LONG: put_zeros_as(&w, 22, 1, sequence, 1000); break;
     case EPOCH_1_CHANGE_CIPHER_SPEC: put_zeros_as(&w, 20, 1, sequence, 25); break;
     case LATER_EPOCH: put_zeros_as(&w, 22, 2, sequence, 48); break;
     case PIECE_OF_LONGER_CERTIFICATE: put_message(&w, sequence, 11, 4096, 1, 0, 8); break;
@@ -141,6 +148,9 @@ static size_t forge(int kind, int victim, uint64_t sequence, uint8_t *out, size_
     case HELLO_REQUEST: put_message(&w, sequence, 0, 0, 0, 0, 0); break;
     case CLEAR_FINISHED: put_message(&w, sequence, 20, 12, victim == LAB_CLIENT ? 5 : 4, 0, 12); break;
     case MESSAGE_OF_THE_OTHER_SIDE: put_message(&w, sequence, victim == LAB_CLIENT ? 16 : 14, 0, 1, 0, 0); break;
+    case FIRST_MESSAGE_SKIPPED: put_message(&w, sequence, 11, 20, 0, 0, 20); break;
+    case SECOND_MESSAGE_SKIPPED: put_message(&w, sequence, victim == LAB_CLIENT ? 12 : 16, 33, 1, 0, 33); break;
+    case SECOND_HELLO: put_message(&w, sequence, victim == LAB_CLIENT ? 2 : 1, 60, 3, 0, 60); break;
     case LAST_NUMBER_MESSAGE: put_message(&w, last_number, 11, 20, 60000, 0, 20); break;
     case LAST_NUMBER_ALERT: put_alert(&w, last_number, 1, 90); break;
     case LAST_NUMBER_CHANGE_CIPHER_SPEC:
@@ -160,9 +170,10 @@ static size_t forge(int kind, int victim, uint64_t sequence, uint8_t *out, size_
 
 static void attack(lab_t *lab, int victim, int kind)
 {
-    uint8_t data[256];
-    /* One by one is bad enough for most; warnings and noise of epoch 1 take OpenSSL down, or its memory up, by number. */
-    const bool by_number = kind == WARNING_ALERT || (kind >= EPOCH_1_DATA && kind <= EPOCH_1_ALERT);
+    uint8_t data[LAB_DATAGRAM_MAX];
+    /* One by one is bad enough for most; warnings and noise of epoch 1 take OpenSSL down, or its memory up, by number.
+     */
+    const bool by_number = kind == WARNING_ALERT || (kind >= EPOCH_1_DATA && kind <= EPOCH_1_LONG);
     const int times = by_number ? 40 : 1;
     for (int i = 0; i < times; i++)
         lab_inject(lab, victim, data, forge(kind, victim, 20 + (uint64_t)i, data, sizeof data));
@@ -183,9 +194,12 @@ static void begin(lab_t *lab, const peers_t *peers)
     else lab_use_ours(lab, !peers->victim, NULL);
 }
 
-/* Starts the handshake with the attack at `step`: 0 is before the client has spoken. The number of steps it took. */
-static int run(const peers_t *peers, int step, int kind, bool every_step)
+enum { EVERY_STEP = -1 };
+
+/* A handshake with the attack at `step`: 0 is before the client has spoken. The number of steps it took. */
+static int run(const peers_t *peers, int step, int kind)
 {
+    const bool every_step = step == EVERY_STEP;
     lab_t lab;
     int steps = 0;
     begin(&lab, peers);
@@ -216,22 +230,17 @@ static void attack_at_every_step(const peers_t *peers)
 {
     for (int kind = 0; kind < FORGERIES; kind++) {
         int steps = 4;
-        for (int step = 0; step <= steps; step++) steps = run(peers, step, kind, false);
+        for (int step = 0; step <= steps; step++) steps = run(peers, step, kind);
         assert_int_equal(steps, 4);
-        run(peers, -1, kind, true);
     }
 }
 
-static void client_of_ours_survives(void **state)
+/* Between two ends of ours, at all steps in turn. */
+static void both_roles_survive(void **state)
 {
     (void)state;
-    attack_at_every_step(&(peers_t){NULL, LAB_CLIENT});
-}
-
-static void server_of_ours_survives(void **state)
-{
-    (void)state;
-    attack_at_every_step(&(peers_t){NULL, LAB_SERVER});
+    for (int victim = 0; victim < 2; victim++)
+        for (int kind = 0; kind < FORGERIES; kind++) run(&(peers_t){NULL, victim}, EVERY_STEP, kind);
 }
 
 static void client_of_openssl_survives(void **state)
@@ -250,23 +259,60 @@ static void server_of_openssl_survives(void **state)
     SSL_CTX_free(context);
 }
 
+/* Finished comes in a datagram of its own, so that there is a step between ChangeCipherSpec and it. */
+static bool cut_finished_off(lab_t *lab, int to, uint8_t *data, size_t len)
+{
+    minke_dtls_record_t record;
+    for (size_t at = 0; minke__dtls_record_read(data + at, len - at, &record); at += record.len) {
+        if (record.epoch == 0 || at == 0) continue;
+        lab_post(lab, to, data, at, lab->latency);
+        lab_post(lab, to, data + at, len - at, lab->latency);
+        return false;
+    }
+    return true;
+}
+
 /* All kinds together, at every step, on both sides at once. */
 static void both_survive_everything(void **state)
 {
     (void)state;
-    lab_t lab;
-    begin(&lab, &(peers_t){NULL, LAB_CLIENT});
-    const minke_time_t start = lab.now;
-    lab_start(&lab);
-    do {
-        for (int victim = 0; victim < 2; victim++)
-            for (int kind = 0; kind < FORGERIES; kind++) attack(&lab, victim, kind);
-    } while ((lab_state(&lab, 0) == 0 || lab_state(&lab, 1) == 0) && lab_step(&lab, lab.now + SECOND));
-    assert_int_equal(lab_state(&lab, 0), 1);
-    assert_int_equal(lab_state(&lab, 1), 1);
-    assert_int_equal(lab.now, start + 4 * lab.latency);
-    lab_check_traffic(&lab);
-    lab_free(&lab);
+    for (int cut = 0; cut < 2; cut++) {
+        lab_t lab;
+        begin(&lab, &(peers_t){NULL, LAB_CLIENT});
+        if (cut) lab.tap = cut_finished_off;
+        const minke_time_t start = lab.now;
+        lab_start(&lab);
+        int steps = 0;
+        do {
+            for (int victim = 0; victim < 2; victim++)
+                for (int kind = 0; kind < FORGERIES; kind++) attack(&lab, victim, kind);
+            steps++;
+        } while ((lab_state(&lab, 0) == 0 || lab_state(&lab, 1) == 0) && lab_step(&lab, lab.now + SECOND));
+        assert_int_equal(lab_state(&lab, 0), 1);
+        assert_int_equal(lab_state(&lab, 1), 1);
+        assert_int_equal(lab.now, start + 4 * lab.latency);
+        assert_int_equal(steps, cut ? 7 : 5);
+        lab.tap = NULL;
+        lab_check_traffic(&lab);
+        lab_free(&lab);
+    }
+}
+
+/* Each kind alone between ChangeCipherSpec and Finished. */
+static void survives_between_change_cipher_spec_and_finished(void **state)
+{
+    (void)state;
+    for (int victim = 0; victim < 2; victim++)
+        for (int kind = 0; kind < FORGERIES; kind++) {
+            lab_t lab;
+            begin(&lab, &(peers_t){NULL, victim});
+            lab.tap = cut_finished_off;
+            lab_start(&lab);
+            while (!lab.ends[victim].dtls->handshake->cipher_changed) assert_true(lab_step(&lab, lab.now + SECOND));
+            attack(&lab, victim, kind);
+            assert_true(lab_connect(&lab, lab.now + 3 * lab.latency));
+            lab_free(&lab);
+        }
 }
 
 /* ---- what a held alert waits for */
@@ -343,7 +389,7 @@ static void noise_costs_little_memory(void **state)
 {
     (void)state;
     lab_t lab;
-    uint8_t data[256];
+    uint8_t data[LAB_DATAGRAM_MAX];
     begin(&lab, &(peers_t){NULL, LAB_SERVER});
     lab_start(&lab);
     lab_step(&lab, lab.now + SECOND);
@@ -363,11 +409,11 @@ static void noise_costs_little_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(client_of_ours_survives),
-        cmocka_unit_test(server_of_ours_survives),
+        cmocka_unit_test(both_roles_survive),
         cmocka_unit_test(client_of_openssl_survives),
         cmocka_unit_test(server_of_openssl_survives),
         cmocka_unit_test(both_survive_everything),
+        cmocka_unit_test(survives_between_change_cipher_spec_and_finished),
         cmocka_unit_test(held_alert_outlasts_a_loss),
         cmocka_unit_test(held_alert_is_the_reason_when_nothing_follows),
         cmocka_unit_test(noise_costs_little_memory),

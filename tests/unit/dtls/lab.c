@@ -5,8 +5,8 @@
 #include <openssl/err.h>
 #include <openssl/rand.h>
 #include <openssl/x509.h>
-#include <stdarg.h>
 #include <setjmp.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
@@ -270,32 +270,48 @@ static int accept_chain(X509_STORE_CTX *store, void *argument)
     return 1;
 }
 
-static void use_new_certificate(SSL_CTX *context, EVP_PKEY *key)
+/* One RSA key for all: making one takes longer than anything else here. */
+static EVP_PKEY *rsa_key(void)
 {
+    static EVP_PKEY *key;
+    if (key == NULL) key = EVP_RSA_gen(2048);
+    EVP_PKEY_up_ref(key);
+    return key;
+}
+
+void lab_use_new_certificate(SSL_CTX *context, bool rsa, const char *curve, size_t padding)
+{
+    EVP_PKEY *key = rsa ? rsa_key() : EVP_EC_gen(curve);
     X509 *x509 = X509_new();
+    unsigned char unit[64];
+    assert_true(key != NULL && x509 != NULL);
+    memset(unit, 'x', sizeof unit);
     X509_set_version(x509, 2);
     ASN1_INTEGER_set(X509_get_serialNumber(x509), 0x1234567);
     X509_gmtime_adj(X509_getm_notBefore(x509), -3600);
     X509_gmtime_adj(X509_getm_notAfter(x509), 86400 * 14);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(x509), "CN", MBSTRING_ASC, (const unsigned char *)"peer", -1, -1, 0);
-    X509_set_issuer_name(x509, X509_get_subject_name(x509));
+    X509_NAME *name = X509_get_subject_name(x509);
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"peer", -1, -1, 0);
+    for (size_t done = 0; done < padding; done += 60)
+        X509_NAME_add_entry_by_txt(name, "OU", MBSTRING_ASC, unit, padding - done < 60 ? (int)(padding - done) : 60, -1,
+                                   0);
+    X509_set_issuer_name(x509, name);
     X509_set_pubkey(x509, key);
     assert_true(X509_sign(x509, key, EVP_sha256()) > 0);
     assert_int_equal(SSL_CTX_use_certificate(context, x509), 1);
     assert_int_equal(SSL_CTX_use_PrivateKey(context, key), 1);
     X509_free(x509);
+    EVP_PKEY_free(key);
 }
 
 SSL_CTX *lab_openssl_context(bool rsa, const char *suites, const char *groups)
 {
     SSL_CTX *context = SSL_CTX_new(DTLS_method());
-    EVP_PKEY *key = rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
-    assert_true(context != NULL && key != NULL);
+    assert_non_null(context);
     SSL_CTX_set_max_proto_version(context, DTLS1_2_VERSION);
     if (suites != NULL) assert_int_equal(SSL_CTX_set_cipher_list(context, suites), 1);
     if (groups != NULL) assert_int_equal(SSL_CTX_set1_groups_list(context, groups), 1);
-    use_new_certificate(context, key);
-    EVP_PKEY_free(key);
+    lab_use_new_certificate(context, rsa, "P-256", 0);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     SSL_CTX_set_cert_verify_callback(context, accept_chain, NULL);
     SSL_CTX_set_options(context, SSL_OP_NO_QUERY_MTU);
@@ -400,10 +416,7 @@ int lab_state(const lab_t *lab, int side)
     }
 }
 
-const minke_close_t *lab_reason(const lab_t *lab, int side)
-{
-    return minke__dtls_close_reason(lab->ends[side].dtls);
-}
+const minke_close_t *lab_reason(const lab_t *lab, int side) { return minke__dtls_close_reason(lab->ends[side].dtls); }
 
 bool lab_connect(lab_t *lab, minke_time_t until)
 {

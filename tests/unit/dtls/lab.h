@@ -33,9 +33,9 @@ typedef struct lab_end {
     int ssl_state;        /* -1 failed or closed, 0 handshake, 1 established */
     int ssl_error;        /* SSL_get_error when it ended */
     unsigned long ssl_reason;
-    unsigned sent_n;      /* datagrams */
-    size_t largest;       /* of those */
-    unsigned received_n;  /* plaintexts */
+    unsigned sent_n;                    /* datagrams */
+    size_t largest;                     /* of those */
+    unsigned received_n;                /* plaintexts */
     uint8_t received[LAB_DATAGRAM_MAX]; /* the last of those */
     size_t received_len;
 } lab_end_t;
@@ -87,8 +87,12 @@ const minke_close_t *lab_reason(const lab_t *lab, int side);
 /* Sends a text each way and checks that it arrives. */
 void lab_check_traffic(lab_t *lab);
 
-/* A stock OpenSSL's context: `suites` NULL takes its default list, `groups` likewise. With an RSA or a P-256 certificate. */
+/* A stock OpenSSL's context: `suites` NULL takes its default list, `groups` likewise. With an RSA or a P-256
+ * certificate. */
 SSL_CTX *lab_openssl_context(bool rsa, const char *suites, const char *groups);
+
+/* Gives a context a new key with a self-signed certificate, made `padding` bytes longer. */
+void lab_use_new_certificate(SSL_CTX *context, bool rsa, const char *curve, size_t padding);
 
 /* Seeded randomness for OpenSSL, and the system's again with 0. */
 void lab_seed_openssl(uint64_t seed);

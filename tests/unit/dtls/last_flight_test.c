@@ -196,7 +196,8 @@ static void nothing_else_is_answered(void **state)
     assert_int_equal(answers_to(data, len - 61), 0);
     uint8_t record[100] = {0};
     record[21] = 1; /* a ClientHello */
-    const size_t sealed = minke__dtls_keys_seal(&lab.ends[LAB_CLIENT].dtls->keys, MINKE_DTLS_HANDSHAKE_MESSAGE, record, 24);
+    const size_t sealed =
+        minke__dtls_keys_seal(&lab.ends[LAB_CLIENT].dtls->keys, MINKE_DTLS_HANDSHAKE_MESSAGE, record, 24);
     assert_int_equal(answers_to(record, sealed), 0);
     assert_int_equal(answers_to(data, len), 1);
     lab_free(&lab);

@@ -120,6 +120,64 @@ static void any_datagram_may_be_lost(void **state)
     SSL_CTX_free(context);
 }
 
+static void takes_p384_certificates_but_no_p521(void **state)
+{
+    (void)state;
+    for (int side = 0; side < 2; side++)
+        for (int big = 0; big < 2; big++) {
+            lab_t lab;
+            SSL_CTX *context = lab_openssl_context(false, NULL, NULL);
+            lab_use_new_certificate(context, false, big ? "P-521" : "P-384", 0);
+            begin(&lab, side, context);
+            assert_int_equal(lab_connect(&lab, lab.now + SECOND), !big);
+            if (big) assert_true(lab_reason(&lab, side)->code > 0);
+            lab_free(&lab);
+        }
+}
+
+static const unsigned char cookie[] = "a cookie of some length";
+
+static int make_cookie(SSL *ssl, unsigned char *out, unsigned *len)
+{
+    (void)ssl;
+    memcpy(out, cookie, sizeof cookie);
+    *len = sizeof cookie;
+    return 1;
+}
+
+static int check_cookie(SSL *ssl, const unsigned char *bytes, unsigned len)
+{
+    (void)ssl;
+    return len == sizeof cookie && memcmp(bytes, cookie, len) == 0;
+}
+
+/* pion servers always send a HelloVerifyRequest. */
+static void client_answers_a_cookie(void **state)
+{
+    (void)state;
+    for (unsigned lost = 0; lost <= 6; lost++) {
+        lab_t lab;
+        losses_t losses = {0, lost};
+        SSL_CTX *context = lab_openssl_context(false, NULL, NULL);
+        SSL_CTX_set_options(context, SSL_OP_COOKIE_EXCHANGE);
+        SSL_CTX_set_cookie_generate_cb(context, make_cookie);
+        SSL_CTX_set_cookie_verify_cb(context, check_cookie);
+        lab_init(&lab);
+        lab.tap = lose;
+        lab.user = &losses;
+        lab_use_ours(&lab, LAB_CLIENT, NULL);
+        lab_use_openssl(&lab, LAB_SERVER, context);
+        SSL_CTX_free(context);
+        lab_start(&lab);
+        assert_true(lab_connect(&lab, lab.now + 3 * (minke_time_t)SECOND));
+        if (lost == 0) assert_int_equal(losses.seen, 6);
+        lab.tap = NULL;
+        lab_run(&lab, lab.now + SECOND);
+        lab_check_traffic(&lab);
+        lab_free(&lab);
+    }
+}
+
 /* The whole of OpenSSL's defaults on the other side: our preference decides. */
 static void server_prefers_c02b(void **state)
 {
@@ -141,8 +199,7 @@ static void knows_the_remote_certificate(void **state)
         unsigned len;
         begin(&lab, side, lab_openssl_context(false, NULL, NULL));
         assert_true(lab_connect(&lab, lab.now + SECOND));
-        assert_int_equal(
-            X509_digest(SSL_get_certificate(lab.ends[!side].ssl), EVP_sha256(), digest, &len), 1);
+        assert_int_equal(X509_digest(SSL_get_certificate(lab.ends[!side].ssl), EVP_sha256(), digest, &len), 1);
         assert_memory_equal(minke__dtls_remote_fingerprint(lab.ends[side].dtls), digest, 32);
         X509 *ours = SSL_get1_peer_certificate(lab.ends[!side].ssl);
         assert_non_null(ours);
@@ -359,6 +416,8 @@ int main(void)
         cmocka_unit_test(takes_p256_only_peers),
         cmocka_unit_test(works_without_extended_master_secret),
         cmocka_unit_test(any_datagram_may_be_lost),
+        cmocka_unit_test(takes_p384_certificates_but_no_p521),
+        cmocka_unit_test(client_answers_a_cookie),
         cmocka_unit_test(server_prefers_c02b),
         cmocka_unit_test(knows_the_remote_certificate),
         cmocka_unit_test(negotiates_srtp_profile_1),

@@ -92,20 +92,31 @@ static void judges_types_and_versions(void **state)
     assert_int_equal(judge("14 0303 0000 000000000000 0001 01", true), MINKE_DTLS_MALFORMED);
 }
 
-/* Which side may get what, RFC 5246 7.3. */
-static void judges_message_types(void **state)
+/* Which side may get what, RFC 5246 7.3, and where: a HelloVerifyRequest or two before it shift what a client gets. */
+static void judges_message_types_and_places(void **state)
 {
     (void)state;
-    static const uint8_t to_client[] = {2, 3, 11, 12, 13, 14}, to_server[] = {1, 11, 15, 16};
-    for (unsigned type = 0; type < 256; type++) {
-        uint8_t data[25] = {22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12, (uint8_t)type};
-        minke_dtls_record_t record;
-        assert_true(minke__dtls_record_read(data, sizeof data, &record));
-        const bool for_client = memchr(to_client, (int)type, sizeof to_client) != NULL;
-        const bool for_server = memchr(to_server, (int)type, sizeof to_server) != NULL;
-        assert_int_equal(minke__dtls_judge_clear(&record, true), for_client ? MINKE_DTLS_FEED : MINKE_DTLS_MALFORMED);
-        assert_int_equal(minke__dtls_judge_clear(&record, false), for_server ? MINKE_DTLS_FEED : MINKE_DTLS_MALFORMED);
-    }
+    static const struct {
+        uint8_t type, first, last;
+    } to_client[] = {{2, 0, 2}, {3, 0, 1}, {11, 1, 3}, {12, 2, 4}, {13, 3, 5}, {14, 3, 6}},
+      to_server[] = {{1, 0, 0}, {11, 1, 1}, {16, 2, 2}, {15, 3, 3}};
+    for (unsigned type = 0; type < 256; type++)
+        for (unsigned place = 0; place < 512; place++) {
+            uint8_t data[25] = {22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12, (uint8_t)type};
+            minke_dtls_record_t record;
+            bool for_client = false, for_server = false;
+            data[17] = (uint8_t)(place >> 8);
+            data[18] = (uint8_t)place;
+            assert_true(minke__dtls_record_read(data, sizeof data, &record));
+            for (size_t i = 0; i < 6; i++)
+                if (to_client[i].type == type && place >= to_client[i].first && place <= to_client[i].last)
+                    for_client = true;
+            for (size_t i = 0; i < 4; i++)
+                if (to_server[i].type == type && place >= to_server[i].first && place <= to_server[i].last)
+                    for_server = true;
+            assert_int_equal(minke__dtls_judge_clear(&record, true) == MINKE_DTLS_FEED, for_client);
+            assert_int_equal(minke__dtls_judge_clear(&record, false) == MINKE_DTLS_FEED, for_server);
+        }
 }
 
 static void judges_message_headers(void **state)
@@ -114,9 +125,9 @@ static void judges_message_headers(void **state)
     assert_int_equal(judge("16" H "000e 0b 000002 0001 000000 000002 aabb", true), MINKE_DTLS_FEED);
     assert_int_equal(judge("16" H "000d 0b 000002 0001 000001 000001 bb", true), MINKE_DTLS_FEED);
     /* two in one record */
-    assert_int_equal(judge("16" H "0019 0b 000001 0001 000000 000001 aa 0e 000000 0002 000000 000000", true),
+    assert_int_equal(judge("16" H "0019 0b 000001 0001 000000 000001 aa 0e 000000 0004 000000 000000", true),
                      MINKE_DTLS_FEED);
-    assert_int_equal(judge("16" H "0019 0b 000001 0001 000000 000001 aa 10 000000 0002 000000 000000", true),
+    assert_int_equal(judge("16" H "0019 0b 000001 0001 000000 000001 aa 10 000000 0004 000000 000000", true),
                      MINKE_DTLS_MALFORMED);
     assert_int_equal(judge("16" H "000f 0b 000001 0001 000000 000001 aa 0e00", true), MINKE_DTLS_MALFORMED);
     /* no header, no whole header, less body than it says */
@@ -306,7 +317,7 @@ int main(void)
         cmocka_unit_test(header_cut_anywhere),
         cmocka_unit_test(judges_alerts_and_change_cipher_spec),
         cmocka_unit_test(judges_types_and_versions),
-        cmocka_unit_test(judges_message_types),
+        cmocka_unit_test(judges_message_types_and_places),
         cmocka_unit_test(judges_message_headers),
         cmocka_unit_test(window_takes_each_number_once),
         cmocka_unit_test(window_agrees_with_a_table),

@@ -439,6 +439,39 @@ static void listener_is_quiet_while_it_hears(void **state)
     }
 }
 
+/* Two addresses, neither proven: the first to prove itself carries the handshake, nominated or not. */
+static void prefers_a_proven_address(void **state)
+{
+    (void)state;
+    fixture_t f;
+    set_up(&f, false);
+    const minke_path_t one = test_path(1, 1), other = test_path(2, 2);
+    assert_int_equal(minke__ice_adopt_pair(f.agent, &one, false, true, 128, 188, 0), MINKE_OK);
+    assert_true(ask(&f, &ask_v2, &other, 0));
+    assert_selected(&f, &one);
+    test_datagram_t check = {.len = 0};
+    (void)drain(&f, 0, &other, &check);
+    assert_true(answer(&f, &check, &other, 20 * MS));
+    assert_selected(&f, &other);
+    tear_down(&f);
+}
+
+/* Nobody can tell who sent an indication: it neither keeps a connection alive nor earns an answer. */
+static void indications_prove_nothing(void **state)
+{
+    (void)state;
+    fixture_t f;
+    const minke_path_t path = test_path(1, 1);
+    set_up_listener(&f, &path);
+    const test_request_t indication = {.type = MINKE_STUN_BINDING_INDICATION};
+    assert_false(ask(&f, &indication, &path, 29 * SECOND));
+    assert_int_equal(drain(&f, 0, NULL, NULL), 0);
+    assert_int_equal(f.test.counters.stun_refused + f.test.counters.stun_unexpected, 0);
+    minke__ice_tick(f.agent, 30 * SECOND);
+    assert_state_is(&f, MINKE_ICE_FAILED);
+    tear_down(&f);
+}
+
 static void unauthentic_data_is_no_sign_of_life(void **state)
 {
     (void)state;
@@ -667,6 +700,8 @@ int main(void)
         cmocka_unit_test(hands_over_a_5_tuple),
         cmocka_unit_test(listener_notices_silence),
         cmocka_unit_test(listener_is_quiet_while_it_hears),
+        cmocka_unit_test(prefers_a_proven_address),
+        cmocka_unit_test(indications_prove_nothing),
         cmocka_unit_test(unauthentic_data_is_no_sign_of_life),
         cmocka_unit_test(dialer_gives_up),
         cmocka_unit_test(dialer_nominates_the_first),

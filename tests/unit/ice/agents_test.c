@@ -84,9 +84,12 @@ static void deliver(world_t *w, flying_t *flying)
     (void)minke__ice_recv(w->dialer, &message, &w->dialers, w->now);
 }
 
-static bool proven(const world_t *w)
+static bool proven(const world_t *w) { return w->listener != NULL && minke__ice_may_send(w->listener) == SIZE_MAX; }
+
+/* Until it is answered, which takes an address that is proven. */
+static bool says_hello(const world_t *w)
 {
-    return w->listener != NULL && minke__ice_may_send(w->listener) == SIZE_MAX;
+    return !w->dialer_gone && !proven(w) && minke__ice_state(w->dialer) == MINKE_ICE_CONNECTED;
 }
 
 static void dialer_sends(world_t *w)
@@ -96,8 +99,7 @@ static void dialer_sends(world_t *w)
         out.path.local = w->outer;
         send_over_link(w, true, &out);
     }
-    const bool hello = !proven(w) && minke__ice_state(w->dialer) == MINKE_ICE_CONNECTED;
-    if (w->dialer_gone || !hello || w->now < w->hello_at) return;
+    if (!says_hello(w) || w->now < w->hello_at) return;
     w->hello_at = w->now + 400 * MS;
     out.len = HELLO_BYTES;
     memset(out.data, 'H', out.len);
@@ -122,8 +124,7 @@ static minke_time_t next_event(const world_t *w)
     minke_time_t at = w->dialer_gone ? MINKE_TIME_NEVER : minke__ice_deadline(w->dialer);
     const minke_time_t listener_at = w->listener != NULL ? minke__ice_deadline(w->listener) : MINKE_TIME_NEVER;
     if (listener_at < at) at = listener_at;
-    const bool hello = !proven(w) && minke__ice_state(w->dialer) == MINKE_ICE_CONNECTED;
-    if (hello && w->hello_at < at) at = w->hello_at;
+    if (says_hello(w) && w->hello_at < at) at = w->hello_at;
     for (size_t i = 0; i < w->flying_n; i++) {
         if (w->flying[i].at < at) at = w->flying[i].at;
     }

@@ -171,7 +171,9 @@ static void checks_back_and_believes_the_answer(void **state)
         test_strangers_recv(f.strangers, &answer, &path, 5);
         assert_int_equal(f.test.counters.stun_unexpected, 3);
         test_write_answer(&check, table[i].key, &answer);
+        assert_false(minke__strangers_validated(f.strangers, &path));
         test_strangers_recv(f.strangers, &answer, &path, 5);
+        assert_true(minke__strangers_validated(f.strangers, &path));
         test_strangers_recv(f.strangers, &answer, &path, 6); /* twice is harmless */
         assert_int_equal(f.test.counters.stun_unexpected, 3);
 

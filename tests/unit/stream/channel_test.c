@@ -192,7 +192,8 @@ static void test_pieces_are_bounded(void **state)
 {
     (void)state;
     bench_t *b = bench_surfaced();
-    for (uint16_t i = 0; i < 40; i++) fake_piece(b->sctp, (uint16_t)(2 + 2 * i), 50, (const uint8_t *)"\3", 1, true, false);
+    for (uint16_t i = 0; i < 40; i++)
+        fake_piece(b->sctp, (uint16_t)(2 + 2 * i), 50, (const uint8_t *)"\3", 1, true, false);
     assert_int_equal(minke__mux_stats(b->mux).closing, 24);
     /* The remote gives up on one of those: its place is free. */
     fake_peer_reset(b->sctp, 2);
@@ -210,16 +211,16 @@ static void test_bad_opens_are_reset(void **state)
         uint16_t id;
         uint32_t ppid;
         const char *hex;
-    } rows[] = {{2, 50, "03 00 0000 00000000 0000 00"},            /* short */
+    } rows[] = {{2, 50, "03 00 0000 00000000 0000 00"}, /* short */
                 {2, 50, "03"},
-                {2, 50, "03 00 0000 00000000 0001 0000"},          /* a label that is not there */
-                {2, 50, "03 80 0000 00000000 0000 0000"},          /* unordered */
-                {2, 50, "03 01 0000 00000003 0000 0000"},          /* limited retransmissions */
-                {2, 50, "01"},                                     /* no such DCEP message */
-                {1, 50, "03 00 0000 00000000 0000 0000"},          /* our parity */
+                {2, 50, "03 00 0000 00000000 0001 0000"}, /* a label that is not there */
+                {2, 50, "03 80 0000 00000000 0000 0000"}, /* unordered */
+                {2, 50, "03 01 0000 00000003 0000 0000"}, /* limited retransmissions */
+                {2, 50, "01"},                            /* no such DCEP message */
+                {1, 50, "03 00 0000 00000000 0000 0000"}, /* our parity */
                 {1025, 50, "03 00 0000 00000000 0000 0000"},
                 {65535, 50, "03 00 0000 00000000 0000 0000"},
-                {2, 53, "07 1205 68656c6c6f"},                     /* data on an unknown id */
+                {2, 53, "07 1205 68656c6c6f"}, /* data on an unknown id */
                 {1, 53, "07 1205 68656c6c6f"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         bench_t *b = bench_surfaced();

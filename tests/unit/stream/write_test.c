@@ -1,6 +1,7 @@
 /* Writing: what is taken, how it is framed, who is woken, and whose turn it is. */
-#include "unit/stream/fixture.h"
+#include "base/wire.h"
 #include "stream/stream.h"
+#include "unit/stream/fixture.h"
 
 enum { KIB = 1024, PAYLOAD_MAX = 16377 };
 
@@ -122,7 +123,7 @@ static void test_send_buffer_of_the_connection(void **state)
     for (int i = 2; i < 6; i++) assert_int_equal(minke__mux_write(s[i], pattern, 1), MINKE_ERROR_AGAIN);
     /* Those that got nothing are woken in their order, one for each frame that leaves. */
     assert_int_equal(frame_of_pattern(b, 2, 0), PAYLOAD_MAX);
-    event_of(b, MINKE_MUX_STREAM_WRITABLE, s[2]); /* s[1] waited first, but holds more than half of its own */
+    event_of(b, MINKE_MUX_STREAM_WRITABLE, s[2]); /* s[0] and s[1] hold more than half of their own */
     no_event(b);
     fake_flush(b->sctp);
     minke_mux_event_t e;

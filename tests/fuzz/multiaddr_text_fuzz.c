@@ -1,0 +1,28 @@
+/* Text to multiaddr. What is accepted is valid, and its own text reads back as the same bytes. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "multiformats/multiaddr.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static char text[16 * MINKE_MULTIADDR_MAX];
+    minke_multiaddr_t address, checked, again;
+    minke_direct_address_t direct;
+    if (minke__multiaddr_parse((const char *)data, size, &address) < 0) {
+        if (address.len != 0) abort();
+        return 0;
+    }
+    if (minke__multiaddr_from_bytes(address.bytes, address.len, &checked) < 0) abort();
+    const ssize_t len = minke__multiaddr_text(&address, text, sizeof text);
+    if (len < 0 || strlen(text) != (size_t)len) abort();
+    if (minke__multiaddr_parse(text, (size_t)len, &again) < 0) abort();
+    if (again.len != address.len || memcmp(again.bytes, address.bytes, address.len) != 0) abort();
+    if (minke__multiaddr_to_direct(&address, &direct) == MINKE_OK &&
+        minke__multiaddr_from_direct(&direct, &again) < 0) {
+        abort();
+    }
+    return 0;
+}
