@@ -78,7 +78,7 @@ static size_t write_answer(const minke_stun_message_t *request, const minke_addr
 size_t minke__answers_push(minke_answers_t *answers, const minke_stun_message_t *request, const minke_path_t *path,
                            uint16_t error, const char *pwd, size_t pwd_len)
 {
-    if (minke__answers_full(answers)) return 0;
+    assert(!minke__answers_full(answers));
     answer_t *answer = minke__alloc(answers->env, sizeof *answer);
     if (answer == NULL) return 0;
     answer->path = *path;

@@ -47,7 +47,8 @@ void minke__answers_free(minke_answers_t *answers);
 static inline bool minke__answers_full(const minke_answers_t *answers) { return answers->count >= answers->max; }
 /* Which error a verified request to a controlled (or controlling) agent with a fixed role earns; 0: success. */
 uint16_t minke__answer_error(const minke_stun_message_t *request, bool controlling);
-/* Queues the answer, a success when `error` is 0. Its length; 0 when there is no room or memory: a lost answer. */
+/* Queues the answer, for which there must be room: a success when `error` is 0. Its length; 0 when there is no memory:
+ * a lost answer. */
 size_t minke__answers_push(minke_answers_t *answers, const minke_stun_message_t *request, const minke_path_t *path,
                            uint16_t error, const char *pwd, size_t pwd_len);
 MINKE_MUST_USE size_t minke__answers_pop(minke_answers_t *answers, uint8_t *out, size_t capacity, minke_path_t *path);

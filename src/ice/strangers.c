@@ -241,7 +241,6 @@ static minke_direct_username_t names_of(const record_t *record)
 
 static bool answers_check(const record_t *record, const minke_stun_message_t *response)
 {
-    if (!record->checked) return false;
     if (memcmp(record->transaction_id, response->transaction_id, sizeof record->transaction_id) != 0) return false;
     const minke_direct_username_t names = names_of(record);
     return minke__stun_verify(response, names.client_pwd, names.client_pwd_len);

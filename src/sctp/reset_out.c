@@ -44,7 +44,10 @@ static void make_request(minke_sctp_t *sctp, minke_time_t now)
         minke_sctp_out_stream_t *stream = MINKE_CONTAINER(link, minke_sctp_out_stream_t, link);
         if (!is_ready(sctp, stream)) continue;
         if (ids == NULL) ids = minke__alloc(sctp->env, IDS_MAX * sizeof ids[0]);
-        if (ids == NULL) return; /* the next acknowledgement is the next chance */
+        if (ids == NULL) { /* later, perhaps */
+            minke__sctp_timers_reconfig(sctp, minke__rtt_base_timeout(&sctp->out.rtt), now);
+            return;
+        }
         minke__list_remove(&stream->link);
         stream->reset = MINKE_RESET_REQUESTED;
         ids[n++] = stream->id;
@@ -109,7 +112,10 @@ void minke__sctp_write_reset_request(minke_sctp_t *sctp, minke_writer_t *w, mink
  * repeats its stored answer for the old one. */
 void minke__sctp_reset_timeout(minke_sctp_t *sctp, minke_time_t now)
 {
-    if (sctp->resets.ids == NULL) return;
+    if (sctp->resets.ids == NULL) {
+        sctp->resets.check = true;
+        return;
+    }
     if (now - sctp->resets.asked_at >= GIVE_UP_AFTER) {
         finish(sctp, MINKE_SCTP_RESET_FAILED);
         return;

@@ -256,7 +256,7 @@ void minke__connection_start_dial(minke_connection_state_t *c, const minke_path_
 void minke__connection_recv_stun(minke_connection_state_t *c, const minke_stun_message_t *message,
                                  const minke_path_t *path, minke_time_t now)
 {
-    if (minke__ice_recv(c->ice, message, path, now)) minke__ice_received(c->ice, path, message->len, true, now);
+    (void)minke__ice_recv(c->ice, message, path, now);
     advance(c, now);
 }
 

@@ -6,6 +6,8 @@
  *   first byte 20..63  DTLS   ClientHello from a stranger -> new connection; else by address
  *   anything else      not ours
  */
+#include <string.h>
+
 #include "webrtc/endpoint.h"
 
 static bool is_stun(uint8_t first) { return first <= 3; }
@@ -81,6 +83,11 @@ static minke_connection_state_t *accept(minke_transport_t *t, const minke_path_t
         return NULL;
     }
     if (!minke__strangers_take(t->strangers, path, now, &stranger)) return NULL;
+    minke_connection_state_t *known =
+        minke__endpoint_by_ufrag(t, stranger.local.ufrag, strlen(stranger.local.ufrag), path);
+    if (known != NULL && known != owner) { /* one dialer on several interfaces: another pair of its connection */
+        return minke__ice_adopt_stranger(known->ice, &stranger, now) == MINKE_OK ? known : NULL;
+    }
     if (owner != NULL) {
         minke__ice_remove_pair(owner->ice, path, now);
         minke__endpoint_touch(t, owner);

@@ -64,6 +64,7 @@ static void configure(minke_transport_t *t)
     minke__sctp_options_defaults(&config->sctp);
     config->sctp.receive_window = t->options.receive_window;
     config->sctp.held_max = t->options.receive_window;
+    config->sctp.silent_after = t->options.silent_after;
 }
 
 static int start(minke_transport_t *t)

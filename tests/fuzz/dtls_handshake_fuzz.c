@@ -172,11 +172,14 @@ static void run_operation(minke_reader_t *r)
         deliver(side, datagram.data, datagram.len);
         deliver(side, datagram.data, datagram.len);
         break;
-    case DAMAGE:
+    case DAMAGE: {
+        const size_t at = minke__read_u16(r);
+        const uint8_t mask = minke__read_u8(r);
         if (!dequeue(end, &datagram)) break;
-        datagram.data[minke__read_u16(r) % datagram.len] ^= minke__read_u8(r);
+        datagram.data[at % datagram.len] ^= mask;
         deliver(side, datagram.data, datagram.len);
         break;
+    }
     case POSTPONE:
         if (dequeue(end, &datagram)) enqueue(end, datagram.data, datagram.len);
         break;

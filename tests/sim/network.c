@@ -14,7 +14,7 @@ typedef struct directed_link {
     minke_time_t free_at;    /* when the queue has drained */
     minke_time_t latest;     /* arrival of the last datagram: order is kept unless reordering is asked for */
     uint64_t count;
-    bool in_burst;
+    minke_time_t burst_until;
 } directed_link_t;
 
 typedef struct in_flight {
@@ -98,16 +98,18 @@ static void trace(sim_network_t *n, const void *bytes, size_t len)
     for (size_t i = 0; i < len; i++) n->trace = (n->trace ^ at[i]) * 0x100000001b3ULL;
 }
 
-static bool is_lost(sim_network_t *n, directed_link_t *l, size_t len)
+static bool is_lost(sim_network_t *n, directed_link_t *l, size_t len, minke_time_t now)
 {
     const uint64_t count = l->count++;
     const size_t headers = l->from.family == MINKE_FAMILY_IP6 ? 48 : 28;
     /* All dice are thrown for every datagram, so that one impairment does not shift the others. */
     const bool random_loss = chance(n) < l->link.loss;
-    l->in_burst = l->in_burst ? chance(n) >= l->link.burst_end : chance(n) < l->link.burst_begin;
+    const bool burst_begins = chance(n) < l->link.burst;
+    const minke_time_t burst_span = (minke_time_t)(2 * chance(n) * (double)l->link.burst_span);
+    if (burst_begins && now >= l->burst_until) l->burst_until = now + burst_span;
     if (l->link.mtu != 0 && len + headers > l->link.mtu) return true;
     if (count < 64 && (l->link.loss_mask >> count & 1) != 0) return true;
-    return random_loss || l->in_burst;
+    return random_loss || now < l->burst_until;
 }
 
 /* Passes the queue; false: it was full. */
@@ -154,7 +156,7 @@ void sim_network_send(sim_network_t *n, const minke_address_t *from, const minke
     n->sent++;
     trace(n, &now, sizeof now);
     trace(n, data, len);
-    if (l == NULL || len > sizeof datagram.data || is_lost(n, l, len) || !serialize(l, len, &now)) {
+    if (l == NULL || len > sizeof datagram.data || is_lost(n, l, len, now) || !serialize(l, len, &now)) {
         n->lost++;
         return;
     }

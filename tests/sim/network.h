@@ -14,7 +14,9 @@ typedef struct sim_link {
     uint64_t bits_per_second; /* 0: no limit */
     size_t queue;            /* bytes that wait for their turn; more are dropped */
     double loss;             /* 0 .. 1 */
-    double burst_begin, burst_end; /* Gilbert: chance per datagram that a burst of loss begins, or ends */
+    double burst;            /* chance per datagram that a burst of loss begins with it */
+    minke_time_t burst_span; /* such a burst loses everything for up to twice this long: time, not a count, or it would
+                                never end for somebody who has backed off */
     uint64_t loss_mask;      /* the n-th datagram is lost if bit n is set, for the first 64 */
     double reorder;          /* chance that a datagram is held back by reorder_delay and overtaken */
     minke_time_t reorder_delay;

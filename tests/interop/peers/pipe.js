@@ -65,10 +65,11 @@ export class Pipe {
     }
   }
 
-  /** Sends FIN and waits for the FIN_ACK, 10 s from when js queued the FIN unless told otherwise. */
-  async finish(patience_ms) {
+  /** Sends FIN and waits for the FIN_ACK. js itself would wait 10 s from when FIN was queued, perhaps behind 2 MiB: too
+   * short on a slow path or a busy machine. */
+  async finish(patience_ms = 30_000) {
     try {
-      await this.stream.close(patience_ms == null ? {} : { signal: AbortSignal.timeout(patience_ms) });
+      await this.stream.close({ signal: AbortSignal.timeout(patience_ms) });
     } catch (error) {
       throw new Error(`no FIN_ACK: ${describe(error)}`);
     }

@@ -20,7 +20,7 @@ const IP4 = '/ip4/127.0.0.1/udp/0/webrtc-direct';
 const IP6 = '/ip6/::1/udp/0/webrtc-direct';
 const NO_MUNGING = 'WebRTC-NoSdpMangleUfrag/Enabled/';
 const PATH = { delay: 25, loss: 3 }; // one way: 50 ms round trip, 3 % lost in each direction
-// js counts its 10 s for the FIN_ACK from when FIN was queued, perhaps behind 2 MiB: not enough on a slow path.
+// A FIN may have to wait for megabytes to get through first.
 const SLOW = { longest_gap: 3000, finish_patience: 120_000 };
 
 /** `background` peers wait more than they work and run beside everything else; `extra` ones only with --all. */

@@ -439,6 +439,67 @@ static void listener_is_quiet_while_it_hears(void **state)
     }
 }
 
+static void gives_up_on_a_mute_address(void **state)
+{
+    (void)state;
+    fixture_t f;
+    test_env_init(&f.test, 1);
+    minke_ice_options_t options = test_options(false);
+    options.keepalive_after = 25 * SECOND;
+    f.agent = minke__ice_new(&f.test.env, &options, 1, 0);
+    const minke_path_t path = test_path(1, 1);
+    assert_int_equal(minke__ice_adopt_pair(f.agent, &path, false, false, 10000, 0, 0), MINKE_OK);
+    size_t checks = 0;
+    for (minke_time_t now; (now = minke__ice_deadline(f.agent)) < 15 * SECOND;) checks += drain(&f, now, &path, NULL);
+    assert_int_equal(checks, 6);
+    tear_down(&f);
+}
+
+static void counts_checks_and_answers(void **state)
+{
+    (void)state;
+    fixture_t f;
+    set_up(&f, false);
+    const minke_path_t path = test_path(1, 1);
+    test_datagram_t in, out;
+    test_write_request(&ask_v2, &in);
+    assert_true(test_agent_recv(f.agent, &in, &path, 0));
+    size_t left = 3 * in.len;
+    while (test_agent_transmits(f.agent, 0, &out)) left -= out.len;
+    assert_int_equal(minke__ice_may_send(f.agent), left);
+    tear_down(&f);
+}
+
+static void prove(fixture_t *f, const minke_path_t *path, minke_time_t now)
+{
+    test_datagram_t check = {.len = 0};
+    assert_true(ask(f, &ask_v2, path, now));
+    (void)drain(f, now, path, &check);
+    assert_true(answer(f, &check, path, now));
+}
+
+/* Never the pair that carries data, however silent; an unproven one before a proven one, however fresh. */
+static void evicts_the_least_useful(void **state)
+{
+    (void)state;
+    fixture_t f;
+    const minke_path_t selected = test_path(1, 1), unproven = test_path(50, 1), last = test_path(51, 1);
+    set_up_listener(&f, &selected);
+    for (uint16_t i = 2; i < MINKE_ICE_PAIRS_MAX; i++) {
+        const minke_path_t path = test_path(i, i);
+        prove(&f, &path, i);
+    }
+    assert_true(ask(&f, &ask_v2, &unproven, 100));
+    prove(&f, &last, 200);
+    assert_false(minke__ice_knows(f.agent, &unproven));
+    const minke_path_t one_more = test_path(52, 1), oldest = test_path(2, 2), next = test_path(3, 3);
+    prove(&f, &one_more, 300);
+    assert_false(minke__ice_knows(f.agent, &oldest));
+    assert_true(minke__ice_knows(f.agent, &next) && minke__ice_knows(f.agent, &selected));
+    assert_selected(&f, &selected);
+    tear_down(&f);
+}
+
 /* Two addresses, neither proven: the first to prove itself carries the handshake, nominated or not. */
 static void prefers_a_proven_address(void **state)
 {
@@ -700,6 +761,9 @@ int main(void)
         cmocka_unit_test(hands_over_a_5_tuple),
         cmocka_unit_test(listener_notices_silence),
         cmocka_unit_test(listener_is_quiet_while_it_hears),
+        cmocka_unit_test(gives_up_on_a_mute_address),
+        cmocka_unit_test(counts_checks_and_answers),
+        cmocka_unit_test(evicts_the_least_useful),
         cmocka_unit_test(prefers_a_proven_address),
         cmocka_unit_test(indications_prove_nothing),
         cmocka_unit_test(unauthentic_data_is_no_sign_of_life),

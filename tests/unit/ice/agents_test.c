@@ -235,7 +235,7 @@ static int by_time(const void *a, const void *b)
 static void live_through_loss(void **state)
 {
     (void)state;
-    enum { SEEDS = 300 };
+    enum { SEEDS = 200 };
     static minke_time_t times[SEEDS];
     for (uint64_t seed = 1; seed <= SEEDS; seed++) (void)live(seed, &times[seed - 1]);
     qsort(times, SEEDS, sizeof times[0], by_time);

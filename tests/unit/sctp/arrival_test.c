@@ -429,7 +429,7 @@ static void may_be_aborted_from_inside(void **state)
     s.abort_on_data = true;
     script_recv(&s, "%s %s", script_data(T + 1, 1, 0, "BE", "a"), script_data(T + 2, 1, 1, "BE", "b"));
     script_saw(&s, "data 1 [a]");
-    script_expect(&s, "06000010 000c000a 656e6f75 67680000");
+    script_expect(&s, "0600000e 000c000a 656e6f75 67680000");
     script_expect_nothing(&s);
     script_free(&s);
 }

@@ -26,6 +26,7 @@ static minke_message_t *make_message(pair_end_t *end, uint16_t id)
     uint32_t len = 1 + (uint32_t)(test_random(&end->pair->random_state) % end->pair->message_max);
     if (len > left) len = left;
     minke_message_t *message = minke__message_new(&end->test.env, 3, len);
+    end->starved = message == NULL;
     if (message == NULL) return NULL;
     message->stream_id = id;
     message->ppid = 51;
@@ -159,6 +160,7 @@ static void flush(pair_end_t *end)
 {
     uint8_t packet[65536];
     size_t len;
+    if (end->starved) minke__sctp_wake(end->sctp);
     ask_for_resets(end);
     while ((len = minke__sctp_transmit(end->sctp, packet, sizeof packet, end->pair->now)) > 0) {
         end->packets++;
@@ -242,6 +244,7 @@ bool pair_step(pair_t *pair)
     for (unsigned i = 0; i < 2; i++) {
         const minke_time_t deadline = minke__sctp_deadline(pair->ends[i].sctp);
         if (deadline < at) at = deadline;
+        if (pair->ends[i].starved && at > pair->now + PAIR_MS) at = pair->now + PAIR_MS;
     }
     if (at == MINKE_TIME_NEVER) return false;
     if (at > pair->now) pair->now = at;

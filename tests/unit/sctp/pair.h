@@ -28,6 +28,7 @@ typedef struct pair_end {
     minke_sctp_t *sctp;
     pair_stream_t streams[PAIR_STREAMS_MAX];
     uint16_t turn;
+    bool starved;         /* no memory for a message: try again */
     bool hold;            /* do not consume what arrives */
     uint64_t held;        /* delivered, not consumed */
     uint64_t got;         /* delivered */

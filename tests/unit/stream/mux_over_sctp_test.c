@@ -61,7 +61,6 @@ static lab_t *lab_new(uint64_t seed, unsigned loss, minke_time_t jitter)
 static void lab_free(lab_t *lab)
 {
     for (int i = 0; i < SIDES; i++) {
-        minke__mux_fail(lab->muxes[i]);
         minke__sctp_free(lab->sctps[i]);
         minke__mux_free(lab->muxes[i]);
         assert_int_equal(lab->handles[i].count, 0);
@@ -231,12 +230,29 @@ static void test_reset_in_the_middle(void **state)
     }
 }
 
+/* Everything goes at once, with messages, resets and unread bytes under way. */
+static void test_freed_at_any_time(void **state)
+{
+    (void)state;
+    for (int steps = 0; steps < 120; steps += 3) {
+        lab_t *lab = lab_new(8, 50, MILLISECOND);
+        connect(lab);
+        for (size_t n = 0; n < 6; n++) start(lab->muxes[0], &lab->random, &jobs[n], 30000 * (n % 3));
+        for (int i = 0; i < steps; i++) {
+            if (i == 20 && jobs[5].stream != NULL) assert_int_equal(minke__mux_reset(jobs[5].stream, 1), MINKE_OK);
+            assert_true(step(lab));
+        }
+        if (steps % 2 == 0) minke__mux_fail(lab->muxes[steps / 2 % 2]);
+        lab_free(lab);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_handshake_channel),   cmocka_unit_test(test_echo),
         cmocka_unit_test(test_256_streams_at_once), cmocka_unit_test(test_streams_in_sequence),
-        cmocka_unit_test(test_reset_in_the_middle),
+        cmocka_unit_test(test_reset_in_the_middle), cmocka_unit_test(test_freed_at_any_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -332,9 +332,15 @@ static void ignores_what_integrity_does_not_cover(void **state)
     const minke_stun_message_t m = parsed(w.data, w.len);
     assert_true(minke__stun_verify(&m, S1, strlen(S1)));
     assert_false(m.use_candidate);
-    minke__stun_write_use_candidate(&w); /* behind the fingerprint */
-    minke__patch_u16(&w, 2, (uint16_t)(w.len - 20));
+    /* Behind a fingerprint that is right for the length that the header then has. */
+    w.len -= 8;
+    minke__patch_u16(&w, 2, (uint16_t)(w.len + 8 + 4 - 20));
+    const uint32_t fingerprint = minke__crc32(w.data, w.len) ^ 0x5354554e;
+    minke__write_u32(&w, 0x80280004);
+    minke__write_u32(&w, fingerprint);
+    minke__stun_write_use_candidate(&w);
     minke_stun_message_t other;
+    assert_true(minke__stun_looks_like(w.data, w.len));
     assert_false(minke__stun_parse(w.data, w.len, &other));
 }
 
