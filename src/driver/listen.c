@@ -37,7 +37,7 @@ int minke_announce(minke_host_t *host, const char *multiaddr)
 {
     minke_address_t address;
     const int error = read_udp_address(multiaddr, &address);
-    if (error < 0) return error;
+    if (error != MINKE_OK) return error;
     if (minke__address_is_unspecified(&address) || address.port == 0) return MINKE_ERROR_ADDRESS;
     if (host->announced_n == sizeof host->announced / sizeof host->announced[0]) return MINKE_ERROR_LIMIT;
     host->announced[host->announced_n++] = address;

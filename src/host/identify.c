@@ -104,18 +104,51 @@ static bool lists_push(const minke_identify_t *identify)
     return false;
 }
 
-/* A push says only what has changed; keeping both in order lets the reader merge them (spec/host.md 8). */
+/* A push says only what has changed (spec/host.md 8): fields that it lacks stay as they were, lists are replaced. */
+static void merge(minke_identify_t *into, const minke_identify_t *push)
+{
+    const minke_slice_t *from[] = {&push->public_key, &push->observed_address, &push->protocol_version,
+                                   &push->agent_version, &push->signed_peer_record};
+    minke_slice_t *to[] = {&into->public_key, &into->observed_address, &into->protocol_version, &into->agent_version,
+                           &into->signed_peer_record};
+    for (size_t i = 0; i < sizeof to / sizeof to[0]; i++) {
+        if (from[i]->data != NULL) *to[i] = *from[i];
+    }
+    if (push->protocols_n > 0) {
+        memcpy(into->protocols, push->protocols, sizeof into->protocols);
+        into->protocols_n = push->protocols_n;
+    }
+    if (push->listen_addresses_n > 0) {
+        memcpy(into->listen_addresses, push->listen_addresses, sizeof into->listen_addresses);
+        into->listen_addresses_n = push->listen_addresses_n;
+    }
+}
+
+/* Keeps what the remote said as one message, without its length prefix. */
+static int store(minke_node_t *node, minke_node_connection_t *c, const minke_identify_t *identify)
+{
+    uint8_t *stored = minke__alloc(&node->env, MINKE_IDENTIFY_MAX);
+    if (stored == NULL) return MINKE_ERROR_NO_MEMORY;
+    minke_writer_t w = minke__writer(stored, MINKE_IDENTIFY_MAX);
+    const int error = minke__identify_write(identify, &w);
+    if (error < 0) {
+        minke__free(&node->env, stored);
+        return error;
+    }
+    minke__free(&node->env, c->identify);
+    c->identify = stored;
+    c->identify_len = w.len;
+    return MINKE_OK;
+}
+
 static void keep(minke_node_t *node, minke_node_connection_t *c, const incoming_t *in, bool push)
 {
-    minke_identify_t identify;
-    if (minke__identify_read(in->data, in->len, &identify) < 0) return;
-    const size_t before = push && c->identify_len + in->len <= MINKE_IDENTIFY_MAX ? c->identify_len : 0;
-    uint8_t *all = minke__realloc(&node->env, c->identify, before + in->len);
-    if (all == NULL) return;
-    memcpy(all + before, in->data, in->len);
-    c->identify = all;
-    c->identify_len = before + in->len;
-    c->speaks_push = c->speaks_push || lists_push(&identify);
+    minke_identify_t said, known = {0};
+    if (minke__identify_read(in->data, in->len, &said) < 0) return;
+    if (push && c->identify != NULL && minke__identify_read_one(c->identify, c->identify_len, &known) < 0) return;
+    merge(&known, &said);
+    if (store(node, c, &known) < 0) return;
+    c->speaks_push = lists_push(&known);
     c->identified = true;
     node->identified = c->id;
 }
@@ -193,7 +226,7 @@ int minke__node_identify_get(minke_node_t *node, minke_connection_t connection, 
     if (!c->identified) return MINKE_ERROR_STATE;
     if (node->texts == NULL) node->texts = minke__alloc(&node->env, sizeof *node->texts);
     if (node->texts == NULL) return MINKE_ERROR_NO_MEMORY;
-    if (minke__identify_read(c->identify, c->identify_len, &identify) < 0) return MINKE_ERROR_MALFORMED;
+    if (minke__identify_read_one(c->identify, c->identify_len, &identify) < 0) return MINKE_ERROR_MALFORMED;
     struct minke_identify_texts *texts = node->texts;
     texts->used = 0;
     *info = (minke_identify_info_t){.agent = store_text(texts, identify.agent_version),

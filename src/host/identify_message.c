@@ -28,10 +28,8 @@ static void write_slices(minke_writer_t *out, uint32_t number, const minke_slice
 
 int minke__identify_write(const minke_identify_t *identify, minke_writer_t *out)
 {
-    const size_t room =
-        minke__writer_left(out) < MINKE_IDENTIFY_SEND_MAX ? minke__writer_left(out) : (size_t)MINKE_IDENTIFY_SEND_MAX;
     if (out->failed) return MINKE_ERROR_NO_SPACE;
-    minke_writer_t w = minke__writer(out->data + out->len, room);
+    minke_writer_t w = minke__writer(out->data + out->len, minke__writer_left(out));
     write_slice(&w, PUBLIC_KEY, identify->public_key);
     write_slices(&w, LISTEN_ADDRESS, identify->listen_addresses, identify->listen_addresses_n);
     write_slices(&w, PROTOCOL, identify->protocols, identify->protocols_n);
@@ -88,4 +86,11 @@ int minke__identify_read(const uint8_t *data, size_t len, minke_identify_t *out)
         if (!read_message(&message, out)) return MINKE_ERROR_MALFORMED;
     }
     return r.failed ? MINKE_ERROR_MALFORMED : MINKE_OK;
+}
+
+int minke__identify_read_one(const uint8_t *data, size_t len, minke_identify_t *out)
+{
+    *out = (minke_identify_t){0};
+    minke_reader_t message = minke__reader(data, len);
+    return read_message(&message, out) ? MINKE_OK : MINKE_ERROR_MALFORMED;
 }

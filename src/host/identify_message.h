@@ -32,11 +32,14 @@ typedef struct minke_identify {
     minke_slice_t signed_peer_record;
 } minke_identify_t;
 
-/* One message without its length prefix. MINKE_ERROR_NO_SPACE, also beyond MINKE_IDENTIFY_SEND_MAX: nothing is written.
- */
+/* One message without its length prefix. MINKE_ERROR_NO_SPACE: nothing is written. Give no more room than
+ * MINKE_IDENTIFY_SEND_MAX for what is sent. */
 MINKE_MUST_USE int minke__identify_write(const minke_identify_t *identify, minke_writer_t *out);
 /* All messages up to the end of `data`, each with its uvarint length prefix, merged: later scalars win, lists add up.
  * No message at all is as good as an empty one; more than ten are not. MINKE_ERROR_MALFORMED. */
 MINKE_MUST_USE int minke__identify_read(const uint8_t *data, size_t len, minke_identify_t *out);
+
+/* One message without its length prefix. MINKE_ERROR_MALFORMED. */
+MINKE_MUST_USE int minke__identify_read_one(const uint8_t *data, size_t len, minke_identify_t *out);
 
 #endif

@@ -58,7 +58,7 @@ struct minke_node_connection {
     bool inbound;
     bool speaks_push;     /* the remote's identify lists identify push */
     bool identified;
-    uint8_t *identify;    /* what it said: messages with their length prefixes */
+    uint8_t *identify;    /* what it said: one message, pushes merged into it */
     size_t identify_len;
     char peer[MINKE_PEER_BYTES];
     char address[MINKE_ADDR_BYTES];

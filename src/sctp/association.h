@@ -177,6 +177,12 @@ struct minke_sctp {
     } farewell;
 };
 
+/* The caller's clock may step back: then no time has passed. */
+static inline minke_time_t minke__sctp_since(minke_time_t then, minke_time_t now)
+{
+    return now > then ? now - then : 0;
+}
+
 /* -- sctp.c */
 static inline bool minke__sctp_ended(const minke_sctp_t *sctp) { return sctp->state == MINKE_SCTP_ENDED; }
 /* DATA can go both ways. */

@@ -242,7 +242,7 @@ static void write_chunks(minke_sctp_t *sctp, packet_t *packet)
 static void note_idle(minke_sctp_t *sctp, minke_time_t now)
 {
     if (!minke__flight_empty(&sctp->out.flight) || sctp->out.last_sent_at == 0) return;
-    minke__congestion_on_idle(&sctp->out.congestion, now - sctp->out.last_sent_at,
+    minke__congestion_on_idle(&sctp->out.congestion, minke__sctp_since(sctp->out.last_sent_at, now),
                               minke__rtt_base_timeout(&sctp->out.rtt));
 }
 

@@ -116,7 +116,7 @@ void minke__sctp_reset_timeout(minke_sctp_t *sctp, minke_time_t now)
         sctp->resets.check = true;
         return;
     }
-    if (now - sctp->resets.asked_at >= GIVE_UP_AFTER) {
+    if (minke__sctp_since(sctp->resets.asked_at, now) >= GIVE_UP_AFTER) {
         finish(sctp, MINKE_SCTP_RESET_FAILED);
         return;
     }

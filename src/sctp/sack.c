@@ -27,7 +27,7 @@ static void note_acked(minke_sctp_t *sctp, ack_t *ack, const minke_sent_t *sent,
     if (sent->state == MINKE_SENT_LOST && sent->sent_n == 1) ack->original_lived = true;
     if (sent->packet > sctp->out.recovery) ack->growth += sent->len;
     /* A retransmission acknowledged faster than light was not it but the original (RFC 8985 6.2 step 2). */
-    if (sent->sent_n > 1 && now - sent->at < sctp->out.rtt.minimum) return;
+    if (sent->sent_n > 1 && minke__sctp_since(sent->at, now) < sctp->out.rtt.minimum) return;
     if (sent->packet <= ack->newest) return;
     ack->newest = sent->packet;
     ack->newest_at = sent->at;
@@ -119,8 +119,9 @@ void minke__sctp_retransmit_timeout(minke_sctp_t *sctp, minke_time_t now)
 static void note_duplicates(minke_sctp_t *sctp, minke_time_t now)
 {
     const minke_time_t round_trip = sctp->out.rtt.smoothed;
-    if (sctp->out.last_resent_at == 0 || now - sctp->out.last_resent_at > 2 * round_trip) return;
-    if (now - sctp->out.reordered_at < round_trip || sctp->out.reorder_steps >= REORDER_STEPS_MAX) return;
+    if (sctp->out.last_resent_at == 0 || minke__sctp_since(sctp->out.last_resent_at, now) > 2 * round_trip) return;
+    if (minke__sctp_since(sctp->out.reordered_at, now) < round_trip || sctp->out.reorder_steps >= REORDER_STEPS_MAX)
+        return;
     sctp->out.reordered_at = now;
     sctp->out.reorder_steps++;
 }
@@ -161,7 +162,7 @@ static void measure(minke_sctp_t *sctp, const ack_t *ack, minke_time_t now)
 {
     if (ack->newest == 0) return;
     if (ack->newest > sctp->out.newest_acked) sctp->out.newest_acked = ack->newest;
-    if (ack->newest_first_time) minke__rtt_sample(&sctp->out.rtt, now - ack->newest_at);
+    if (ack->newest_first_time) minke__rtt_sample(&sctp->out.rtt, minke__sctp_since(ack->newest_at, now));
 }
 
 static void note_window(minke_sctp_t *sctp, uint32_t window, bool progress)

@@ -2,6 +2,7 @@
  * The bytes that a stream holds for SCTP: blocks with headroom for the frame header, copied into once. Only the last
  * block has room left; it starts small and grows, so a ping costs little and a bulk writer fills whole frames.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "stream/mux_state.h"
@@ -65,7 +66,10 @@ static minke_message_t *append_block(minke_mux_stream_t *stream, size_t capacity
 {
     minke_message_t *block = minke__message_new(stream->mux->env, MINKE_FRAME_HEADROOM, capacity);
     if (block == NULL) return NULL;
-    if (stream->unsent_first != NULL) stream->unsent_last = &(*stream->unsent_last)->next;
+    if (stream->unsent_first != NULL) {
+        assert(*stream->unsent_last != NULL);
+        stream->unsent_last = &(*stream->unsent_last)->next;
+    }
     *stream->unsent_last = block;
     return block;
 }

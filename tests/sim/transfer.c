@@ -48,7 +48,9 @@ void sim_transfer_event(void *user, sim_endpoint_t *e, const minke_transport_eve
     case MINKE_TRANSPORT_CONNECTED:
         t->connection = event->connection;
         t->connected_at = e->now;
-        if (t->opens && minke_transport_open(e->transport, t->connection, e->now, &t->stream) < 0) abort();
+        if (t->opens && minke_transport_open(e->transport, t->connection, e->now, &t->stream) < 0) {
+            (void)minke_transport_close(e->transport, t->connection, "no stream", e->now); /* out of memory */
+        }
         break;
     case MINKE_TRANSPORT_STREAM_OPENED: t->stream = event->stream; break;
     case MINKE_TRANSPORT_STREAM_CLOSED:

@@ -18,28 +18,50 @@ void sim_world_init(sim_world_t *world, uint64_t seed)
 void sim_world_free(sim_world_t *world)
 {
     for (size_t i = 0; i < world->endpoints_n; i++) {
-        minke_transport_free(world->endpoints[i]->transport);
+        if (world->endpoints[i]->node != NULL) minke__node_free(world->endpoints[i]->node);
+        else minke_transport_free(world->endpoints[i]->transport);
         if (world->endpoints[i]->memory.blocks != 0) abort(); /* leaked */
         free(world->endpoints[i]);
     }
     sim_network_free(world->network);
 }
 
+static sim_endpoint_t *place(sim_world_t *world, const char *ip, uint64_t seed)
+{
+    sim_endpoint_t *e = calloc(1, sizeof *e);
+    if (e == NULL || world->endpoints_n == SIM_ENDPOINTS_MAX) abort();
+    test_env_init(&e->memory, seed);
+    if (!minke__parse_ip(ip, strlen(ip), &e->ip)) abort();
+    e->next_port = 40000;
+    world->endpoints[world->endpoints_n++] = e;
+    return e;
+}
+
 sim_endpoint_t *sim_world_add(sim_world_t *world, const char *ip, const minke_transport_options_t *options,
                               uint64_t seed)
 {
-    sim_endpoint_t *e = calloc(1, sizeof *e);
+    sim_endpoint_t *e = place(world, ip, seed);
     minke_transport_options_t chosen;
     minke_transport_defaults(&chosen);
     if (options != NULL) chosen = *options;
-    if (e == NULL || world->endpoints_n == SIM_ENDPOINTS_MAX) abort();
-    test_env_init(&e->memory, seed);
     chosen.allocator = e->memory.env.allocator;
     chosen.random = e->memory.env.random;
-    if (!minke__parse_ip(ip, strlen(ip), &e->ip)) abort();
     if (minke_transport_new(&chosen, world->now, &e->transport) < 0) abort();
-    e->next_port = 40000;
-    world->endpoints[world->endpoints_n++] = e;
+    return e;
+}
+
+sim_endpoint_t *sim_world_add_node(sim_world_t *world, const char *ip, const minke_host_options_t *options,
+                                   uint64_t seed)
+{
+    sim_endpoint_t *e = place(world, ip, seed);
+    minke_host_options_t chosen = {
+        .size = sizeof chosen, .agent = "simulated/1", .serve_perf = true, .identify = true};
+    minke_transport_defaults(&chosen.transport);
+    if (options != NULL) chosen = *options;
+    chosen.transport.allocator = e->memory.env.allocator;
+    chosen.transport.random = e->memory.env.random;
+    if (minke__node_new(&chosen, world->now, &e->node) < 0) abort();
+    e->transport = e->node->transport;
     return e;
 }
 
@@ -98,6 +120,13 @@ static void send_train(sim_world_t *world, sim_endpoint_t *e, const minke_train_
     }
 }
 
+static void tell_node(sim_endpoint_t *e, const minke_transport_event_t *from)
+{
+    minke_event_t event;
+    if (minke__node_event(e->node, from, &event, e->now)) e->on_node_event(e->user, e, &event);
+    while (minke__node_own_event(e->node, &event, e->now)) e->on_node_event(e->user, e, &event);
+}
+
 static bool tell_events(sim_world_t *world, sim_endpoint_t *e)
 {
     minke_transport_event_t event;
@@ -109,6 +138,8 @@ static bool tell_events(sim_world_t *world, sim_endpoint_t *e)
         } else if (event.type == MINKE_TRANSPORT_SOCKET_CLOSE) {
             sim_socket_t *s = socket_by_id(e, event.socket);
             if (s != NULL) s->id = 0;
+        } else if (e->node != NULL) {
+            tell_node(e, &event);
         } else if (e->on_event != NULL) {
             e->on_event(e->user, e, &event);
         }
@@ -149,8 +180,11 @@ static minke_time_t next_instant(const sim_world_t *world)
 {
     minke_time_t at = sim_network_deadline(world->network);
     for (size_t i = 0; i < world->endpoints_n; i++) {
-        const minke_time_t due = minke_transport_deadline(world->endpoints[i]->transport);
+        const sim_endpoint_t *e = world->endpoints[i];
+        const minke_time_t due = minke_transport_deadline(e->transport);
+        const minke_time_t node_due = e->node != NULL ? minke__node_deadline(e->node) : MINKE_TIME_NEVER;
         if (due < at) at = due;
+        if (node_due < at) at = node_due;
     }
     return at;
 }
@@ -173,6 +207,7 @@ bool sim_world_run(sim_world_t *world, minke_time_t until, bool (*done)(void *us
         for (size_t i = 0; i < world->endpoints_n; i++) {
             sim_endpoint_t *e = world->endpoints[i];
             if (minke_transport_deadline(e->transport) <= world->now) minke_transport_tick(e->transport, world->now);
+            if (e->node != NULL) minke__node_tick(e->node, world->now);
         }
     }
     world->now = until;

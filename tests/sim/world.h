@@ -7,6 +7,7 @@
 
 #include <minke/transport.h>
 
+#include "host/node.h"
 #include "network.h"
 #include "support/test_env.h"
 
@@ -21,12 +22,15 @@ typedef struct sim_socket {
 typedef struct sim_endpoint {
     test_env_t memory;
     minke_transport_t *transport;
+    minke_node_t *node; /* NULL: a bare transport */
     minke_address_t ip; /* without port */
     sim_socket_t sockets[SIM_SOCKETS_MAX];
     uint16_t next_port;
     char addr[MINKE_ADDR_BYTES]; /* of its listener, once it has one */
     /* The application: called for every event but those of sockets. */
     void (*on_event)(void *user, struct sim_endpoint *endpoint, const minke_transport_event_t *event);
+    /* The same of a node. */
+    void (*on_node_event)(void *user, struct sim_endpoint *endpoint, const minke_event_t *event);
     void *user;
     minke_time_t now;
 } sim_endpoint_t;
@@ -45,6 +49,9 @@ void sim_world_free(sim_world_t *world);
 /* `options` NULL: defaults. Memory and randomness are replaced by the test's. */
 sim_endpoint_t *sim_world_add(sim_world_t *world, const char *ip, const minke_transport_options_t *options,
                               uint64_t seed);
+/* A host without its driver. `options` NULL: defaults. */
+sim_endpoint_t *sim_world_add_node(sim_world_t *world, const char *ip, const minke_host_options_t *options,
+                                   uint64_t seed);
 /* Both directions alike. */
 void sim_world_join(sim_world_t *world, const sim_endpoint_t *a, const sim_endpoint_t *b, const sim_link_t *link);
 /* Opens a listener on this port; its address is in `addr` afterwards. */

@@ -312,7 +312,7 @@ export const cells = [
   { name: 'silence', title: '30 s of silence, then echo', budget: 60, own: true, run: silence },
   // Through the shim: the same two, side by side on connections of their own.
   { name: 'lossy-echo-8MiB', title: 'echo of 8 MiB, lossy path', budget: 400, own: true, run: echo_large },
-  { name: 'lossy-streams-2000', title: '2000 streams in sequence, lossy path', budget: 1200, own: true, run: streams_in_sequence },
+  { name: 'lossy-streams-2000', title: '2000 streams, lossy path', budget: 1200, own: true, run: streams_in_sequence },
 ];
 
 export { echo, perf_up, perf_down };

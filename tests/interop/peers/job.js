@@ -130,7 +130,8 @@ async function run_together(job, shared, report) {
     for (const cell of shared) report({ event: 'cell', cell: cell.name, ok: false, ms: 0, facts: 'no connection' });
     return;
   }
-  report({ event: 'cell', cell: 'dial', ok: true, ms: now() - begun, facts: `set up in ${Math.round(link.setup_ms)} ms` });
+  const facts = `set up in ${Math.round(link.setup_ms)} ms`;
+  report({ event: 'cell', cell: 'dial', ok: true, ms: now() - begun, facts });
   for (const cell of shared) {
     if (link == null || link.connection.status !== 'open') {
       await link?.stop();

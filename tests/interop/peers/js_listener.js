@@ -1,5 +1,5 @@
-// A js-libp2p listener with the command line and the output of `minke listen --json --test-protocols`: the harness tests
-// itself against it (`run --self-test`), and it gives the numbers to compare with.
+// A js-libp2p listener with the command line and the output of `minke listen --json --test-protocols`: the harness
+// tests itself against it (`run --self-test`), and it gives the numbers to compare with.
 import './polyfill.js';
 import './js_listener_v2.js';
 import { parseArgs } from 'node:util';
@@ -62,8 +62,7 @@ async function serve_stop(stream) {
 }
 
 async function serve_close_first(stream) {
-  let received = 0;
-  stream.addEventListener('message', event => { received += event.data.byteLength; });
+  stream.addEventListener('message', () => {});
   await send(stream, make_bytes(64 * 1024, 2));
   await stream.close();
 }
@@ -71,7 +70,8 @@ async function serve_close_first(stream) {
 const node = await make_node({ user_agent: 'js-libp2p listener', listen: options.listen });
 node.addEventListener('connection:open', event => {
   const { remotePeer, remoteAddr, direction } = event.detail;
-  print({ event: 'connected', peer: String(remotePeer), addr: String(remoteAddr), direction: direction === 'inbound' ? 'in' : 'out' });
+  const way = direction === 'inbound' ? 'in' : 'out';
+  print({ event: 'connected', peer: String(remotePeer), addr: String(remoteAddr), direction: way });
 });
 node.addEventListener('connection:close', event => {
   print({ event: 'disconnected', peer: String(event.detail.remotePeer), reason: 'closed' });

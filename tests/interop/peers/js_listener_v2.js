@@ -1,6 +1,6 @@
-// Teaches the js listener version 2; to be imported before libp2p. It takes the server's half of USERNAME for both sides'
-// ufrag and password, which is right for v1 only: in v2 the dialer's own ufrag is the other half, and the dialer's
-// password is what follows the prefix.
+// Teaches the js listener version 2; to be imported before libp2p. That takes the server's half of USERNAME for both
+// sides' ufrag and password, which is right for v1 only: in v2 the dialer's own ufrag is the other half, and the
+// dialer's password is what follows the prefix.
 import binding from '../node_modules/node-datachannel/dist/esm/lib/node-datachannel.mjs';
 
 const PREFIX = 'libp2p+webrtc+v2/';

@@ -85,5 +85,6 @@ export class StreamReset extends Error {}
 export function describe(error) {
   if (error == null) return 'unknown error';
   if (error.errors != null) return `${error.name}: ${error.errors.map(describe).join('; ')}`;
-  return error.name != null && error.name !== 'Error' ? `${error.name}: ${error.message}` : String(error.message ?? error);
+  if (error.name != null && error.name !== 'Error') return `${error.name}: ${error.message}`;
+  return String(error.message ?? error);
 }

@@ -1,5 +1,5 @@
 // Makes the captures of tests/golden/peers/: real peers dial a js-libp2p listener through a recorder. Not part of a test
-// run; for when a new version of a peer is to be recorded: node runner/capture.js
+// run, but for recording a new version of a peer: node runner/capture.js
 import { createSocket } from 'node:dgram';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { open_page } from './chromium.js';
@@ -59,7 +59,8 @@ function sctp_lines() {
 
 async function run_job(peer, job) {
   if (peer.kind === 'node') {
-    const child = new LineProcess(process.execPath, [`${here}peers/node_peer.js`, JSON.stringify(job)], `${scratch}capture.peer.log`);
+    const args = [`${here}peers/node_peer.js`, JSON.stringify(job)];
+    const child = new LineProcess(process.execPath, args, `${scratch}capture.peer.log`);
     await child.find(line => line.event === 'done', 60_000);
     await child.stop();
     return 'js-libp2p, Node';
@@ -80,7 +81,8 @@ mkdirSync(folder, { recursive: true });
 mkdirSync(scratch, { recursive: true });
 const versions = JSON.parse(readFileSync(`${here}package.json`)).dependencies;
 const js = `libp2p ${versions.libp2p}, node-datachannel ${versions['node-datachannel']}`;
-for (const peer of plan({ all: false, lanes: 1 }).filter(each => ['js', 'chromium-v1', 'chromium-v2'].includes(each.id))) {
+const recorded = ['js', 'chromium-v1', 'chromium-v2'];
+for (const peer of plan({ all: false, lanes: 1 }).filter(each => recorded.includes(each.id))) {
   const listener = await start_listener({ self_test: true }, peer, `${scratch}capture.listener.log`);
   const recorder = await record(listener.address);
   writeFileSync(CHROMIUM_LOG, '');
@@ -89,9 +91,15 @@ for (const peer of plan({ all: false, lanes: 1 }).filter(each => ['js', 'chromiu
   recorder.stop();
   await listener.stop();
   const about = [`${software} (>) dials a js-libp2p listener (<) over webrtc-direct v${peer.version ?? 1}; ${js}.`];
-  write(`${peer.id}-udp`, [...about, 'Lines: direction, ms since the first, UDP payload in hex. Encrypted from the DTLS Finished on.',
-    `Listener: ${recorder.address}`], recorder.lines);
-  if (peer.kind === 'chromium')
-    write(`${peer.id}-sctp`, [...about, 'Lines: direction, ms since the first, SCTP packet in hex, as dcSCTP logged it (> dcSCTP, < usrsctp).'], sctp_lines());
+  write(`${peer.id}-udp`, [
+    ...about,
+    'Lines: direction, ms since the first, UDP payload in hex. Encrypted from the DTLS Finished on.',
+    `Listener: ${recorder.address}`,
+  ], recorder.lines);
+  if (peer.kind !== 'chromium') continue;
+  write(`${peer.id}-sctp`, [
+    ...about,
+    'Lines: direction, ms since the first, SCTP packet in hex, as dcSCTP logged it (> dcSCTP, < usrsctp).',
+  ], sctp_lines());
 }
 process.exit(0);

@@ -13,7 +13,8 @@ const PROGRAMS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/go
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync', '--disable-background-timer-throttling',
   '--disable-renderer-backgrounding', '--disable-backgrounding-occluded-windows', '--disable-dev-shm-usage'];
-// dcSCTP then logs every packet before encryption: `grep SCTP_PACKET LOG | text2pcap -n -l 248 -D -t '%H:%M:%S.' - x.pcap`
+// dcSCTP then logs every packet before encryption; its SCTP_PACKET lines become a capture with
+// `text2pcap -n -l 248 -D -t '%H:%M:%S.'`.
 const LOGGING = ['--enable-logging', '--v=0', '--vmodule=*/webrtc/*=3,*dcsctp*=3,*sctp*=3'];
 const STAND_IN = 'minke0';
 

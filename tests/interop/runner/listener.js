@@ -47,8 +47,9 @@ export async function start_shim(address, path, seed, log_path) {
   const [, family, host, , port] = address.split('/');
   const bracket = name => family === 'ip6' ? `[${name}]` : name;
   const loopback = family === 'ip6' ? '::1' : '127.0.0.1';
+  const impairments = Object.entries(path).flatMap(([name, value]) => [`--${name}`, `${value}`]);
   const shim = new LineProcess(shim_path(), ['--listen', `${bracket(loopback)}:0`, '--to', `${bracket(host)}:${port}`,
-    '--delay', `${path.delay}`, '--loss', `${path.loss}`, '--seed', `${seed}`, '--seconds', '3600'], log_path);
+    ...impairments, '--seed', `${seed}`, '--seconds', '3600'], log_path);
   const line = await shim.find(each => each.event === 'listening', 5000);
   if (line == null) throw new Error(`the shim does not start, see ${log_path}`);
   shim.address = address.replace(`/${host}/udp/${port}/`, `/${loopback}/udp/${line.port}/`);

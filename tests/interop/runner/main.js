@@ -41,8 +41,12 @@ function on_report(peer, listener, line) {
   if (line.event === 'closed') peer.closed = line.peer;
 }
 
+function start_node_peer(job, log_path) {
+  return new LineProcess(process.execPath, [`${here}peers/node_peer.js`, JSON.stringify(job)], log_path);
+}
+
 async function run_node_job(options, peer, job, report) {
-  const child = new LineProcess(process.execPath, [`${here}peers/node_peer.js`, JSON.stringify(job)], `${logs}${peer.id}.peer.log`);
+  const child = start_node_peer(job, `${logs}${peer.id}.peer.log`);
   child.each(report);
   return {
     done: child.find(line => line.event === 'done', 3_600_000).then(async line => {
@@ -75,7 +79,14 @@ async function run_job(options, peer, listener, address) {
   const names = peer.cells.filter(name => !(listener.lacks_test_protocols && TEST_PROTOCOL_CELLS.includes(name)));
   for (const name of peer.cells.filter(name => !names.includes(name)))
     record(peer, name, 'not-run', 'minke listen has no --test-protocols');
-  const job = { address, cells: names, params: peer.params, strict: peer.strict, version: peer.version ?? 1, user_agent: `interop ${peer.id}` };
+  const job = {
+    address,
+    cells: names,
+    params: peer.params,
+    strict: peer.strict,
+    version: peer.version ?? 1,
+    user_agent: `interop ${peer.id}`,
+  };
   const report = line => on_report(peer, listener, line);
   const limit = 60 + names.reduce((sum, name) => sum + cell_budget(name), 0);
   const running = await (peer.kind === 'chromium' ? run_page_job : run_node_job)(options, peer, job, report);
@@ -98,7 +109,9 @@ async function run_job(options, peer, listener, address) {
 }
 
 async function judge_listener(peer, listener) {
-  const says = async (event, id, within) => id != null && await listener.find(line => line.event === event && line.peer === id, within);
+  const says = async (event, id, within) => {
+    return id != null && await listener.find(line => line.event === event && line.peer === id, within);
+  };
   if (peer.cells.includes('connected-line')) {
     const line = await says('connected', peer.dialled, 1000);
     if (!line) record(peer, 'connected-line', 'fail', `no connected line for ${peer.dialled}`);
@@ -106,12 +119,14 @@ async function judge_listener(peer, listener) {
   }
   if (peer.cells.includes('disconnected-line')) {
     const line = await says('disconnected', peer.closed, 10_000);
-    record(peer, 'disconnected-line', line ? 'pass' : 'fail', line ? line.reason : `no disconnected line for ${peer.closed} within 10 s`);
+    if (!line) record(peer, 'disconnected-line', 'fail', `no disconnected line for ${peer.closed} within 10 s`);
+    else record(peer, 'disconnected-line', 'pass', line.reason);
   }
   const early = listener.ended;
   const exit = await listener.stop();
   const clean = early == null && exit.code === 0;
-  record(peer, 'clean-exit', clean ? 'pass' : 'fail', early != null ? `ended by itself: ${say_exit(early)}` : say_exit(exit));
+  const how = early != null ? `ended by itself: ${say_exit(early)}` : say_exit(exit);
+  record(peer, 'clean-exit', clean ? 'pass' : 'fail', how);
 }
 
 async function run_peer(options, peer) {
@@ -125,7 +140,8 @@ async function run_peer(options, peer) {
   let listener, shim;
   try {
     listener = await start_listener(options, peer, `${logs}${peer.id}.listener.log`);
-    if (peer.path != null) shim = await start_shim(listener.address, peer.path, options.seed, `${logs}${peer.id}.shim.log`);
+    if (peer.path != null)
+      shim = await start_shim(listener.address, peer.path, options.seed, `${logs}${peer.id}.shim.log`);
     await run_job(options, peer, listener, shim?.address ?? listener.address);
     await judge_listener(peer, listener);
   } catch (error) {
@@ -140,23 +156,35 @@ async function run_peer(options, peer) {
 
 /** Peers that mostly wait run beside the others, which take turns: two cores are not enough to measure two at once. */
 async function run_all(options, peers) {
-  const turns = async () => { for (const peer of peers.filter(each => !each.background)) await run_peer(options, peer); };
+  const turns = async () => {
+    for (const peer of peers.filter(each => !each.background)) await run_peer(options, peer);
+  };
   await Promise.all([...peers.filter(each => each.background).map(peer => run_peer(options, peer)), turns()]);
 }
 
 async function write_json(options, peers, took_ms) {
   const { dependencies } = JSON.parse(await readFile(`${here}package.json`));
-  writeFileSync(`${root}build/interop.json`, `${JSON.stringify({
-    listener: options.self_test ? 'js' : options.minke, seed: Number(options.seed), took_ms, node: process.version, packages: dependencies,
+  const results = {
+    listener: options.self_test ? 'js' : options.minke,
+    seed: Number(options.seed),
+    took_ms,
+    node: process.version,
+    packages: dependencies,
     peers: peers.map(peer => ({
-      peer: peer.id, family: peer.family, required: options.require.includes(peer.family), software: peer.software,
-      path: peer.path, shim: peer.shim, cells: [...peer.results.values()],
+      peer: peer.id,
+      family: peer.family,
+      required: options.require.includes(peer.family),
+      software: peer.software,
+      path: peer.path,
+      shim: peer.shim,
+      cells: [...peer.results.values()],
     })),
-  }, null, 2)}\n`);
+  };
+  writeFileSync(`${root}build/interop.json`, `${JSON.stringify(results, null, 2)}\n`);
 }
 
 async function demo(address) {
-  const child = new LineProcess(process.execPath, [`${here}peers/node_peer.js`, JSON.stringify({ demo: true, address, user_agent: 'minke demo' })], `${logs}demo.log`);
+  const child = start_node_peer({ demo: true, address, user_agent: 'minke demo' }, `${logs}demo.log`);
   child.each(line => { if (line.event === 'say') console.log(`  ${line.text}`); });
   const done = await child.find(line => line.event === 'done', 120_000);
   await child.stop();

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -47,5 +48,11 @@ export function read_options(words) {
   const required = values.require.split(',').filter(word => word !== '');
   for (const family of required)
     if (!['js', 'chromium', 'go'].includes(family)) throw new Error(`--require ${family}: js, chromium or go`);
-  return { ...values, require: required, lanes: Number(values.lanes ?? (values.all ? 1 : 4)), self_test: values['self-test'] };
+  return {
+    ...values,
+    minke: resolve(values.minke),
+    require: required,
+    lanes: Number(values.lanes ?? (values.all ? 1 : 4)),
+    self_test: values['self-test'],
+  };
 }

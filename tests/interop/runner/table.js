@@ -7,7 +7,8 @@ const seconds = ms => `${(ms / 1000).toFixed(1)} s`;
 export function print_result(peer, result) {
   const at = `${((Date.now() - begun) / 1000).toFixed(0)}`.padStart(4);
   const took = result.ms == null ? '' : seconds(result.ms);
-  console.log(`${at} s  ${peer.id.padEnd(18)} ${result.cell.padEnd(20)} ${result.state.padEnd(7)} ${took.padStart(8)}  ${result.facts ?? ''}`);
+  const columns = [peer.id.padEnd(18), result.cell.padEnd(20), result.state.padEnd(7), took.padStart(8)];
+  console.log(`${at} s  ${columns.join(' ')}  ${result.facts ?? ''}`);
 }
 
 function entry(result) {

@@ -112,11 +112,11 @@ static void test_nothing_to_say(void **state)
     assert_int_equal(w.len, 0);
 }
 
-/* rust refuses messages above 4096 bytes. */
-static void test_write_stays_within_the_limit(void **state)
+/* All or nothing, at the very byte: rust refuses messages above MINKE_IDENTIFY_SEND_MAX. */
+static void test_write_stays_within_the_room(void **state)
 {
     (void)state;
-    static uint8_t out[8192], content[MINKE_IDENTIFY_SEND_MAX];
+    static uint8_t out[MINKE_IDENTIFY_SEND_MAX], content[MINKE_IDENTIFY_SEND_MAX];
     for (int excess = 0; excess <= 1; excess++) {
         minke_identify_t identify = {0};
         identify.agent_version = (minke_slice_t){content, MINKE_IDENTIFY_SEND_MAX - 3 + (size_t)excess};
@@ -124,6 +124,19 @@ static void test_write_stays_within_the_limit(void **state)
         assert_int_equal(minke__identify_write(&identify, &w), excess ? MINKE_ERROR_NO_SPACE : MINKE_OK);
         assert_int_equal(w.len, excess ? 0 : MINKE_IDENTIFY_SEND_MAX);
     }
+}
+
+static void test_read_one_is_what_write_wrote(void **state)
+{
+    (void)state;
+    uint8_t in[256], out[256];
+    minke_identify_t identify, again;
+    assert_int_equal(minke__identify_read(in, prefixed(full_hex, in, sizeof in), &identify), MINKE_OK);
+    minke_writer_t w = minke__writer(out, sizeof out);
+    assert_int_equal(minke__identify_write(&identify, &w), MINKE_OK);
+    assert_int_equal(minke__identify_read_one(out, w.len, &again), MINKE_OK);
+    assert_full(&again);
+    assert_int_equal(minke__identify_read_one(out, w.len - 1, &again), MINKE_ERROR_MALFORMED);
 }
 
 static void test_read(void **state)
@@ -297,7 +310,8 @@ int main(void)
         cmocka_unit_test(test_write),
         cmocka_unit_test(test_write_on_a_failed_writer),
         cmocka_unit_test(test_nothing_to_say),
-        cmocka_unit_test(test_write_stays_within_the_limit),
+        cmocka_unit_test(test_write_stays_within_the_room),
+        cmocka_unit_test(test_read_one_is_what_write_wrote),
         cmocka_unit_test(test_read),
         cmocka_unit_test(test_nothing_said),
         cmocka_unit_test(test_readings),

@@ -297,7 +297,8 @@ static void ssn_wraps_around(void **state)
         script_recv_more(&s, "%s", script_data(T + i, 1, i, "BE", "x"));
         s.log[0] = 0;
     }
-    for (unsigned i = 65540; i > 65530; i--) script_recv(&s, "%s", script_data(T + i - 1, 1, (i - 1) & 0xffff, "BE", "y"));
+    for (unsigned i = 65540; i > 65530; i--)
+        script_recv(&s, "%s", script_data(T + i - 1, 1, (i - 1) & 0xffff, "BE", "y"));
     script_saw(&s, "data 1 [y]; data 1 [y]; data 1 [y]; data 1 [y]; data 1 [y]; data 1 [y]; data 1 [y]; data 1 [y]; "
                    "data 1 [y]; data 1 [y]");
     script_free(&s);

@@ -9,8 +9,8 @@
 #include <cmocka.h>
 
 #include "pair.h"
-#include "sctp/crc32c.h"
 #include "script.h"
+#include "sctp/crc32c.h"
 
 #define T ((uint32_t)SCRIPT_PEER_TSN)
 
@@ -260,16 +260,15 @@ static bool run_without(uint64_t fail_at, bool for_good, unsigned end)
         pair_send(pair, 1, id, 8000, 2);
     }
     pair_connect(pair);
-    (void)pair_run(pair, 200 * PAIR_S);
+    (void)pair_run(pair, (for_good ? 20 : 200) * PAIR_S);
     const bool over = test->allocations < test->fail_at;
-    /* A failure may end the association for want of memory; the other end learns of it by ABORT, or, when that is
-     * lost, by silence. Nothing else may happen. */
-    const minke_sctp_t *self = pair->ends[end].sctp, *other = pair->ends[!end].sctp;
-    if (minke__sctp_state(self) == MINKE_SCTP_ENDED) {
+    /* One failure may end the association for want of memory; the other end learns of it by ABORT, or, when that is
+     * lost, by silence. Otherwise all must go on. Failures for good must only not crash, loop or leak. */
+    const minke_sctp_t *self = pair->ends[end].sctp;
+    if (!for_good && minke__sctp_state(self) == MINKE_SCTP_ENDED) {
         assert_int_equal(minke__sctp_close_reason(self)->code, MINKE_ERROR_NO_MEMORY);
     } else if (!for_good) {
-        assert_int_equal(minke__sctp_state(other), MINKE_SCTP_ESTABLISHED);
-        if (!pair_is_done(pair)) fail_msg("allocation %u of end %u: %d %d, at %u", (unsigned)fail_at, end, (int)minke__sctp_state(self), (int)minke__sctp_state(other), (unsigned)(pair->now/1000));
+        assert_true(pair_is_done(pair));
     }
     test->fail_at = 0;
     pair_free(pair); /* checks that nothing leaked */
@@ -283,7 +282,7 @@ static void survives_failing_allocations(void **state)
     for (unsigned end = 0; end < 2; end++) {
         uint64_t n = 1;
         while (!run_without(n, false, end)) n += n < 100 ? 1 : 7;
-        for (uint64_t k = 1; k < n; k += 5) (void)run_without(k, true, end);
+        for (uint64_t k = 1; k < n; k += 13) (void)run_without(k, true, end);
     }
 }
 

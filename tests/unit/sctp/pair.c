@@ -177,6 +177,13 @@ void pair_flush(pair_t *pair)
 
 /* -- the whole ---------------------------------------------------------------------------------------------------- */
 
+void pair_new_association(pair_end_t *end, const minke_sctp_options_t *options)
+{
+    const minke_sctp_user_t user = {end, next_message, message_done, data, stream_reset, reset_done};
+    end->sctp = minke__sctp_new(&end->test.env, options, &user, end->index + 1);
+    CHECK(end->sctp != NULL);
+}
+
 void pair_init(pair_t *pair, uint64_t seed, const minke_sctp_options_t *options)
 {
     memset(pair, 0, sizeof *pair);
@@ -189,9 +196,7 @@ void pair_init(pair_t *pair, uint64_t seed, const minke_sctp_options_t *options)
         end->pair = pair;
         end->index = i;
         test_env_init(&end->test, seed * 2 + i);
-        const minke_sctp_user_t user = {end, next_message, message_done, data, stream_reset, reset_done};
-        end->sctp = minke__sctp_new(&end->test.env, options, &user, i + 1);
-        CHECK(end->sctp != NULL);
+        pair_new_association(end, options);
     }
 }
 

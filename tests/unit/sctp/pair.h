@@ -69,6 +69,8 @@ struct pair {
 };
 
 void pair_init(pair_t *pair, uint64_t seed, const minke_sctp_options_t *options);
+/* In place of one that was freed. */
+void pair_new_association(pair_end_t *end, const minke_sctp_options_t *options);
 void pair_free(pair_t *pair);
 void pair_connect(pair_t *pair);
 /* `bytes` in each of `generations` on `stream`, from one end to the other. */

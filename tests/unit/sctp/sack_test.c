@@ -57,7 +57,8 @@ static void sends_messages_as_chunks(void **state)
     /* the tail, the next message behind it, and the I bit on the last of all */
     expect_tsn(&s, s.tsn + 2);
     assert_int_equal(taken_flags(&s), 1);
-    assert_string_equal(script_chunks(&s) + 2 * (s.packet_len - 12 - 20) + 2, script_chunks(&s) + 2 * (s.packet_len - 32) + 2);
+    assert_string_equal(script_chunks(&s) + 2 * (s.packet_len - 12 - 20) + 2,
+                        script_chunks(&s) + 2 * (s.packet_len - 32) + 2);
     assert_int_equal(s.packet[s.packet_len - 20], 0);
     assert_int_equal(s.packet[s.packet_len - 19], 0xb);
     assert_int_equal(script_u32(s.packet + s.packet_len - 12), 0x00030001);
@@ -392,12 +393,12 @@ static void drops_impossible_sacks(void **state)
     script_long_message(&s, 1, 5 * FULL);
     assert_int_equal(script_drain(&s), 5);
     const uint32_t t = s.tsn;
-    sack(&s, t + 5, "");            /* beyond what was sent */
-    sack(&s, t + 0x80000000u, "");  /* far off */
-    sack(&s, t - 1, "00000001");    /* blocks that start at or below the cumulative TSN */
+    sack(&s, t + 5, "");           /* beyond what was sent */
+    sack(&s, t + 0x80000000u, ""); /* far off */
+    sack(&s, t - 1, "00000001");   /* blocks that start at or below the cumulative TSN */
     sack(&s, t - 1, "00010001");
-    sack(&s, t - 1, "00030002");    /* end before start */
-    sack(&s, t - 1, "00020006");    /* beyond what was sent */
+    sack(&s, t - 1, "00030002"); /* end before start */
+    sack(&s, t - 1, "00020006"); /* beyond what was sent */
     sack(&s, t - 1, "0002ffff");
     sack(&s, t - 1, "000200020003ffff");
     script_recv(&s, "03000010 %08x 00100000 00010000", t - 1); /* a block that is not there */
@@ -407,7 +408,7 @@ static void drops_impossible_sacks(void **state)
     assert_in_range(s.test.counters.sctp_malformed, 11, 12);
     assert_int_equal(stats(&s).bytes_acked, 0);
     assert_int_equal(stats(&s).in_flight, 5 * FULL);
-    sack(&s, t - 2, ""); /* old: nothing */
+    sack(&s, t - 2, "");                                         /* old: nothing */
     sack(&s, t - 1, "0002000300020003000300040002000500020002"); /* overlapping, unsorted: fine */
     assert_int_equal(stats(&s).bytes_acked, 4 * FULL);
     sack(&s, t + 4, "");

@@ -14,15 +14,15 @@ typedef struct script {
     test_env_t test;
     minke_sctp_t *sctp;
     minke_time_t now;
-    uint32_t tag, tsn;        /* ours, as the INIT said */
-    uint8_t packet[2048];     /* the last one sent */
+    uint32_t tag, tsn;    /* ours, as the INIT said */
+    uint8_t packet[2048]; /* the last one sent */
     size_t packet_len;
-    char log[32768];          /* "data 2 [abc]", "reset 2", "reset_done 2 ok", "done 7", .. separated by "; " */
+    char log[32768];                /* "data 2 [abc]", "reset 2", "reset_done 2 ok", "done 7", .. separated by "; " */
     minke_message_t *first, **last; /* what next_message will give */
-    size_t messages;          /* given and not returned */
-    bool consume;             /* at once; true by default */
-    bool reset_back;          /* answer a stream reset with our own, from inside the callback */
-    bool abort_on_data;       /* abort from inside the callback */
+    size_t messages;                /* given and not returned */
+    bool consume;                   /* at once; true by default */
+    bool reset_back;                /* answer a stream reset with our own, from inside the callback */
+    bool abort_on_data;             /* abort from inside the callback */
 } script_t;
 
 void script_init(script_t *script, const minke_sctp_options_t *options);
