@@ -20,7 +20,8 @@ extern cli_output_t cli_output;
 
 /* Prints an event: the JSON object (taken over) with --json, else the text. Both are written through at once. */
 void cli_event(json_t *object, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* The last line of every command; returns the exit code. `layer` and `error` only when it failed. */
+/* The last line of every command; returns the exit code. `layer` and `error` only when it failed; people are not told
+ * the error again if cli_complain has said it better. */
 int cli_result(int exit_code, const char *layer, const char *error, json_t *fields);
 /* Narration on stderr, from this verbosity on. */
 void cli_note(int verbosity, const char *format, ...) __attribute__((format(printf, 2, 3)));

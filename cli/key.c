@@ -50,6 +50,6 @@ int cli_key(int argc, char **argv)
         return EXIT_USAGE;
     }
     const long len = make ? cli_make_key(words[1], key) : cli_read_key(words[1], key);
-    if (len < 0) return cli_result(EXIT_LOCAL, "host", "no key", NULL);
+    if (len < 0) return cli_result(EXIT_LOCAL, "host", "the key file cannot be read or made", NULL);
     return show(words[1], key, len);
 }

@@ -6,6 +6,8 @@
 
 cli_output_t cli_output;
 
+static bool complained;
+
 void cli_event(json_t *object, const char *format, ...)
 {
     if (cli_output.json) {
@@ -33,7 +35,7 @@ int cli_result(int exit_code, const char *layer, const char *error, json_t *fiel
         }
         if (fields != NULL) (void)json_object_update(object, fields);
         cli_event(object, "%s", "");
-    } else if (!ok) {
+    } else if (!ok && !complained) {
         cli_complain("%s: %s", layer, error);
     }
     json_decref(fields);
@@ -53,6 +55,7 @@ void cli_note(int verbosity, const char *format, ...)
 void cli_complain(const char *format, ...)
 {
     va_list arguments;
+    complained = true;
     va_start(arguments, format);
     (void)fputs("minke: ", stderr);
     (void)vfprintf(stderr, format, arguments);

@@ -15,7 +15,12 @@
 
 enum { SETUP_FIRST = 500000, SETUP_MAX = 3000000, SACK_DELAY = 20000, SHUTDOWN_PATIENCE = 1000000 };
 
-static void set(minke_sctp_t *sctp, minke_sctp_timer_t timer, minke_time_t at) { sctp->timers[timer] = at; }
+/* The user may have ended the association from inside a callback, half-way through a chunk. */
+static void set(minke_sctp_t *sctp, minke_sctp_timer_t timer, minke_time_t at)
+{
+    if (!minke__sctp_ended(sctp)) sctp->timers[timer] = at;
+}
+
 static void stop(minke_sctp_t *sctp, minke_sctp_timer_t timer) { sctp->timers[timer] = MINKE_TIME_NEVER; }
 static bool is_set(const minke_sctp_t *sctp, minke_sctp_timer_t timer)
 {

@@ -1,5 +1,5 @@
-// Makes the captures of tests/golden/peers/: real peers dial a js-libp2p listener through a recorder. Not part of a test
-// run, but for recording a new version of a peer: node runner/capture.js
+// Makes the captures of tests/golden/peers/: real peers dial a js-libp2p listener through a recorder. Not part of a
+// test run, but for recording a new version of a peer: node runner/capture.js
 import { createSocket } from 'node:dgram';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { open_page } from './chromium.js';

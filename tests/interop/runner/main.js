@@ -200,7 +200,8 @@ async function main() {
     for (const peer of peers) console.log(`${peer.id}: ${peer.cells.join(' ')}`);
     return 0;
   }
-  if (!options.self_test && !existsSync(options.minke)) throw new Error(`${options.minke} is not there: build it first`);
+  if (!options.self_test && !existsSync(options.minke))
+    throw new Error(`${options.minke} is not there: build it first`);
   const begun = Date.now();
   await run_all(options, peers);
   await write_json(options, peers, Date.now() - begun);

@@ -6,21 +6,16 @@ const LOSSY = ['lossy-echo-8MiB', 'lossy-streams-2000'];
 const PLAIN = cells.map(cell => cell.name).filter(name => !LOSSY.includes(name));
 const FEW = ['ping', 'identify-read', 'identify-answer', 'echo-sizes', 'echo-8MiB', 'half-close-here'];
 
-/** Cells that the runner itself judges, by what the listener prints and how it ends. */
-export const RUNNER_CELLS = [
-  { name: 'dial', title: 'dial' },
-  { name: 'munging-refused', title: 'the field trial is in force' },
-  { name: 'connected-line', title: 'listener says connected' },
-  { name: 'disconnected-line', title: 'listener says disconnected' },
-  { name: 'clean-exit', title: 'listener ends cleanly' },
-];
-const AROUND = ['dial', 'connected-line', 'disconnected-line', 'clean-exit'];
+// Cells that the runner itself judges: by the job, by the field trial, by what the listener prints and how it ends.
+const FIRST = ['dial', 'munging-refused'];
+const LAST = ['connected-line', 'disconnected-line', 'clean-exit'];
+const AROUND = ['dial', ...LAST];
 
 const IP4 = '/ip4/127.0.0.1/udp/0/webrtc-direct';
 const IP6 = '/ip6/::1/udp/0/webrtc-direct';
 const NO_MUNGING = 'WebRTC-NoSdpMangleUfrag/Enabled/';
-// 50 ms round trip, 3 % lost in each direction. Spared is what a peer sends after a silence of a second: Chromium stalls by
-// itself for more than 3 s when it loses the same packet three times (see tests/shim/udp_shim.c).
+// 50 ms round trip, 3 % lost in each direction. Spared is what a peer sends after a silence of a second: Chromium
+// stalls by itself for more than 3 s when it loses the same packet three times (see tests/shim/udp_shim.c).
 const PATH = { delay: 25, loss: 3, 'spare-after': 1000 };
 // A FIN may have to wait for megabytes to get through first.
 const SLOW = { longest_gap: 3000, finish_patience: 120_000 };
@@ -60,7 +55,7 @@ export function narrow(peers, only) {
 }
 
 export function cell_order() {
-  return [...RUNNER_CELLS.slice(0, 2), ...cells, ...RUNNER_CELLS.slice(2)].map(cell => cell.name);
+  return [...FIRST, ...cells.map(cell => cell.name), ...LAST];
 }
 
 export const cell_budget = name => cells.find(cell => cell.name === name)?.budget ?? 0;

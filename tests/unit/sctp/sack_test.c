@@ -383,6 +383,26 @@ static void pulls_no_more_than_it_can_send(void **state)
     script_free(&s);
 }
 
+static void may_be_aborted_from_inside(void **state)
+{
+    (void)state;
+    script_t s;
+    up(&s);
+    script_message(&s, 1, "abcd");
+    script_message(&s, 2, "abcd");
+    script_long_message(&s, 3, 3 * FULL);
+    script_drain(&s);
+    s.abort_on_done = true;
+    sack(&s, s.tsn, "");
+    script_saw(&s, "done 1");
+    assert_int_equal(minke__sctp_state(s.sctp), MINKE_SCTP_ENDED);
+    assert_true(minke__sctp_deadline(s.sctp) == MINKE_TIME_NEVER);
+    assert_true(script_take(&s));
+    assert_int_equal(s.packet[12], 6);
+    script_expect_nothing(&s);
+    script_free(&s);
+}
+
 /* -- nonsense ----------------------------------------------------------------------------------------------------- */
 
 static void drops_impossible_sacks(void **state)
@@ -477,6 +497,7 @@ int main(void)
         cmocka_unit_test(tries_a_closed_window_for_ever),
         cmocka_unit_test(silence_ends_it_even_with_a_closed_window),
         cmocka_unit_test(pulls_no_more_than_it_can_send),
+        cmocka_unit_test(may_be_aborted_from_inside),
         cmocka_unit_test(drops_impossible_sacks),
         cmocka_unit_test(many_blocks_cost_no_more_than_they_tell),
         cmocka_unit_test(wraps_around),

@@ -41,6 +41,7 @@ static void message_done(void *user, minke_message_t *message)
     note(script, "done %u", message->stream_id);
     minke__free(&script->test.env, message);
     script->messages--;
+    if (script->abort_on_done) minke__sctp_abort(script->sctp, "enough", script->now);
 }
 
 static void data(void *user, const minke_sctp_fragment_t *fragment)

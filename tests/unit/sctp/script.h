@@ -22,6 +22,7 @@ typedef struct script {
     size_t messages;                /* given and not returned */
     bool consume;                   /* at once; true by default */
     bool reset_back;                /* answer a stream reset with our own, from inside the callback */
+    bool abort_on_done;             /* the same when a message is given back */
     bool abort_on_data;             /* abort from inside the callback */
 } script_t;
 
