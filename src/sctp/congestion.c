@@ -2,8 +2,7 @@
 
 enum {
     WINDOW_INITIAL = 10, /* packets: dcSCTP, libdatachannel and RFC 6928 */
-    WINDOW_MIN = 4,
-    WINDOW_MAX = 1 << 30
+    WINDOW_MAX = MINKE_CONGESTION_WINDOW_MAX
 };
 
 void minke__congestion_init(minke_congestion_t *congestion, const minke_congestion_algorithm_t *algorithm,
@@ -15,7 +14,7 @@ void minke__congestion_init(minke_congestion_t *congestion, const minke_congesti
 
 static uint32_t half(const minke_congestion_t *congestion)
 {
-    const uint32_t least = WINDOW_MIN * congestion->unit;
+    const uint32_t least = MINKE_CONGESTION_PACKETS_MIN * congestion->unit;
     return congestion->window / 2 > least ? congestion->window / 2 : least;
 }
 

@@ -25,10 +25,25 @@ struct minke_congestion {
     uint32_t threshold; /* slow start below it */
     uint32_t unit;      /* payload of a full packet */
     uint32_t partial;   /* bytes acknowledged towards the next step */
+    struct {
+        uint32_t plateau;      /* W_max: the window at which packets were lost */
+        uint32_t reno;         /* W_est: what NewReno would have by now */
+        uint32_t rise_after;   /* K: milliseconds from the loss to the plateau */
+        minke_time_t epoch_at; /* the growth began; 0: it has not */
+        minke_time_t acked_at; /* on_acked was called last */
+    } cubic;
 };
 
 /* RFC 9260 7.2, with slow start that doubles per round trip as TCP does (spec/sctp.md 7). */
 extern const minke_congestion_algorithm_t minke__congestion_new_reno;
+
+/* RFC 9438: after a loss back to where it happened in a few seconds, however long the path. The default. */
+extern const minke_congestion_algorithm_t minke__congestion_cubic;
+
+/* The window never grows beyond this. */
+enum { MINKE_CONGESTION_WINDOW_MAX = 1 << 30 };
+/* Packets that are always allowed, after a loss as well: min(..) of RFC 9260 7.2.3. */
+enum { MINKE_CONGESTION_PACKETS_MIN = 4 };
 
 void minke__congestion_init(minke_congestion_t *congestion, const minke_congestion_algorithm_t *algorithm,
                             uint32_t unit);

@@ -9,6 +9,8 @@
  * For the same reason the request names as last TSN the last one used on its streams, not the last of the association:
  * all receivers only compare it with their cumulative TSN.
  */
+#include <assert.h>
+
 #include "sctp/association.h"
 
 enum { IDS_MAX = 200, REQUEST_BYTES = 20, GIVE_UP_AFTER = 30000000, RETRY_MAX = 3000000 };
@@ -89,6 +91,7 @@ void minke__sctp_write_reset_request(minke_sctp_t *sctp, minke_writer_t *w, mink
     }
     if (sctp->resets.due && !sctp->peer.reconfig) finish(sctp, MINKE_SCTP_RESET_FAILED);
     if (!sctp->resets.due) return;
+    assert(sctp->resets.ids != NULL);
     const size_t len = REQUEST_BYTES + 2 * (size_t)sctp->resets.ids_n;
     if (minke__writer_left(w) < ((len + 3) & ~(size_t)3)) return;
     minke__write_u8(w, MINKE_CHUNK_RE_CONFIG);

@@ -1,0 +1,204 @@
+/* The window algorithms, and the round trip estimate. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "sctp/congestion.h"
+#include "sctp/rtt.h"
+
+enum { UNIT = 1000, MS = 1000, S = 1000000, RTT = 100 * MS };
+
+static const minke_congestion_algorithm_t *const algorithms[] = {&minke__congestion_new_reno, &minke__congestion_cubic};
+
+static void init(minke_congestion_t *c, const minke_congestion_algorithm_t *algorithm)
+{
+    minke__congestion_init(c, algorithm, UNIT);
+}
+
+/* One round trip in which the whole window is acknowledged, two packets at a time. */
+static void round_trip(minke_congestion_t *c, minke_time_t *now)
+{
+    const uint32_t window = c->window;
+    for (uint32_t acked = 0; acked < window; acked += 2 * UNIT) {
+        c->algorithm->on_acked(c, 2 * UNIT, RTT, *now + (minke_time_t)RTT * acked / window);
+    }
+    *now += RTT;
+}
+
+static void starts_by_doubling(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        minke_congestion_t c;
+        minke_time_t now = S;
+        init(&c, algorithms[i]);
+        assert_int_equal(c.window, 10 * UNIT);
+        round_trip(&c, &now);
+        assert_int_equal(c.window, 20 * UNIT);
+        round_trip(&c, &now);
+        assert_int_equal(c.window, 40 * UNIT);
+    }
+}
+
+static void gives_way_after_a_loss(void **state)
+{
+    (void)state;
+    static const uint32_t kept_tenths[] = {5, 7};
+    for (unsigned i = 0; i < 2; i++) {
+        minke_congestion_t c;
+        init(&c, algorithms[i]);
+        c.window = 100 * UNIT;
+        c.algorithm->on_loss(&c, S);
+        assert_int_equal(c.window, kept_tenths[i] * 10 * UNIT);
+        assert_int_equal(c.threshold, c.window);
+        for (unsigned k = 0; k < 50; k++) c.algorithm->on_loss(&c, S);
+        assert_int_equal(c.window, 4 * UNIT);
+        c.window = 100 * UNIT;
+        c.algorithm->on_timeout(&c, S);
+        assert_int_equal(c.window, UNIT);
+        assert_true(c.threshold >= 50 * UNIT && c.threshold <= 70 * UNIT);
+    }
+}
+
+static void new_reno_adds_a_packet_per_round_trip(void **state)
+{
+    (void)state;
+    minke_congestion_t c;
+    minke_time_t now = S;
+    init(&c, &minke__congestion_new_reno);
+    c.window = 100 * UNIT;
+    c.algorithm->on_loss(&c, now);
+    for (unsigned i = 0; i < 20; i++) round_trip(&c, &now);
+    assert_in_range(c.window, 69 * UNIT, 71 * UNIT);
+}
+
+/* RFC 9438: K = cbrt(W_max * 0.3 / 0.4) = 9.1 s for 1000 packets; flat there; beyond it faster and faster. */
+static void cubic_returns_to_its_plateau(void **state)
+{
+    (void)state;
+    minke_congestion_t c;
+    minke_time_t now = S;
+    init(&c, &minke__congestion_cubic);
+    c.window = 1000 * UNIT;
+    c.algorithm->on_loss(&c, now);
+    assert_int_equal(c.window, 700 * UNIT);
+    const minke_time_t lost_at = now;
+    while (now < lost_at + 4500 * MS) round_trip(&c, &now);
+    assert_in_range(c.window, 940 * UNIT, 985 * UNIT); /* 1000 - 0.4 * 4.6^3 = 961 */
+    while (now < lost_at + 9000 * MS) round_trip(&c, &now);
+    assert_in_range(c.window, 990 * UNIT, 1005 * UNIT);
+    while (now < lost_at + 15000 * MS) round_trip(&c, &now);
+    assert_in_range(c.window, 1060 * UNIT, 1100 * UNIT); /* 1000 + 0.4 * 5.9^3 = 1082 */
+}
+
+static void cubic_is_never_slower_than_new_reno(void **state)
+{
+    (void)state;
+    minke_congestion_t c;
+    minke_time_t now = S;
+    init(&c, &minke__congestion_cubic);
+    c.window = 20 * UNIT;
+    c.algorithm->on_loss(&c, now);
+    for (unsigned i = 0; i < 20; i++) round_trip(&c, &now);
+    assert_true(c.window >= 23 * UNIT);
+}
+
+static void cubic_does_not_grow_while_idle(void **state)
+{
+    (void)state;
+    minke_congestion_t c;
+    minke_time_t now = S;
+    init(&c, &minke__congestion_cubic);
+    c.window = 1000 * UNIT;
+    c.algorithm->on_loss(&c, now);
+    round_trip(&c, &now);
+    const uint32_t window = c.window;
+    now += 3600ull * S;
+    round_trip(&c, &now);
+    assert_in_range(c.window, window, window + 20 * UNIT);
+}
+
+static void windows_are_bounded(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        minke_congestion_t c;
+        init(&c, algorithms[i]);
+        for (unsigned k = 0; k < 10000; k++) c.algorithm->on_acked(&c, 1u << 30, RTT, S + k);
+        assert_int_equal(c.window, MINKE_CONGESTION_WINDOW_MAX);
+        c.algorithm->on_loss(&c, S);
+        for (unsigned k = 0; k < 10000; k++) c.algorithm->on_acked(&c, 1u << 30, RTT, S + (minke_time_t)k * S);
+        assert_true(c.window <= MINKE_CONGESTION_WINDOW_MAX);
+        c.algorithm->on_acked(&c, 1, RTT, 0); /* the clock stepped back */
+        assert_true(c.window <= MINKE_CONGESTION_WINDOW_MAX);
+    }
+}
+
+static void idleness_shrinks_the_window(void **state)
+{
+    (void)state;
+    minke_congestion_t c;
+    init(&c, &minke__congestion_cubic);
+    c.window = 100 * UNIT;
+    minke__congestion_on_idle(&c, 300 * MS, 200 * MS);
+    assert_int_equal(c.window, 50 * UNIT);
+    minke__congestion_on_idle(&c, 3600ull * S, 200 * MS);
+    assert_int_equal(c.window, 10 * UNIT);
+    c.window = 5 * UNIT;
+    minke__congestion_on_idle(&c, 3600ull * S, 200 * MS);
+    assert_int_equal(c.window, 5 * UNIT);
+}
+
+/* -- round trips -------------------------------------------------------------------------------------------------- */
+
+static void estimates_as_rfc_6298(void **state)
+{
+    (void)state;
+    minke_rtt_t rtt = {0};
+    assert_int_equal(minke__rtt_timeout(&rtt), S);
+    assert_int_equal(minke__rtt_probe_after(&rtt), 0);
+    minke__rtt_sample(&rtt, 80 * MS);
+    assert_int_equal(rtt.smoothed, 80 * MS);
+    assert_int_equal(rtt.variation, 40 * MS);
+    assert_int_equal(minke__rtt_timeout(&rtt), 240 * MS);
+    minke__rtt_sample(&rtt, 160 * MS);
+    assert_int_equal(rtt.smoothed, 90 * MS);
+    assert_int_equal(rtt.variation, 50 * MS);
+    assert_int_equal(rtt.minimum, 80 * MS);
+    for (unsigned i = 0; i < 100; i++) minke__rtt_sample(&rtt, 10 * MS);
+    assert_int_equal(minke__rtt_timeout(&rtt), 200 * MS);
+    minke__rtt_sample(&rtt, 0);
+    assert_true(rtt.smoothed > 0);
+}
+
+static void backs_off_within_limits(void **state)
+{
+    (void)state;
+    minke_rtt_t rtt = {0};
+    minke__rtt_sample(&rtt, 10 * MS);
+    for (rtt.backoff = 0; rtt.backoff < 100; rtt.backoff++) {
+        const minke_time_t timeout = minke__rtt_timeout(&rtt);
+        assert_int_equal(timeout, rtt.backoff < 4 ? (minke_time_t)200 * MS << rtt.backoff : 3 * S);
+    }
+    for (unsigned i = 0; i < 50; i++) minke__rtt_sample(&rtt, 30ull * S); /* a path slower than the cap */
+    assert_int_equal(minke__rtt_timeout(&rtt), 10 * S);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(starts_by_doubling),
+        cmocka_unit_test(gives_way_after_a_loss),
+        cmocka_unit_test(new_reno_adds_a_packet_per_round_trip),
+        cmocka_unit_test(cubic_returns_to_its_plateau),
+        cmocka_unit_test(cubic_is_never_slower_than_new_reno),
+        cmocka_unit_test(cubic_does_not_grow_while_idle),
+        cmocka_unit_test(windows_are_bounded),
+        cmocka_unit_test(idleness_shrinks_the_window),
+        cmocka_unit_test(estimates_as_rfc_6298),
+        cmocka_unit_test(backs_off_within_limits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
