@@ -20,7 +20,8 @@ enum { MINKE_SCTP_PACKET_MAX = 1191, MINKE_SCTP_PORT = 5000 };
 
 /*
  * A piece of an incoming message. Pieces of one stream come in order and belong to one message from `begin` to `end`;
- * pieces of different streams may alternate. `data` is valid during the call only, and never empty.
+ * pieces of different streams may alternate. `data` is valid during the call only, and never empty. (Should a remote
+ * give up a message half-way, which reliable channels never do, the next piece has `begin` set although no `end` came.)
  */
 typedef struct minke_sctp_fragment {
     const uint8_t *data;
