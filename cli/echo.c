@@ -1,6 +1,6 @@
 /*
- * /echo/1.0.0 by the public API alone: sends back every byte, reads no more than it can send, and loses nothing when the
- * remote reads slowly.
+ * /echo/1.0.0 by the public API alone: sends back every byte, reads no more than it can send, and loses nothing when
+ * the remote reads slowly.
  */
 #include "cli.h"
 

@@ -3,13 +3,14 @@
 
 #include "cli.h"
 
-static const char help[] = "usage: minke key new FILE     make a new Ed25519 identity (never overwrites)\n"
-                           "       minke key show FILE    print its peer id and certhash\n"
-                           "\n"
-                           "The file holds a libp2p PrivateKey (protobuf), as other implementations read and write it;\n"
-                           "`show` also takes RSA, secp256k1 and ECDSA keys.\n"
-                           "\n"
-                           "  --json    one JSON object per line\n";
+static const char help[] =
+    "usage: minke key new FILE     make a new Ed25519 identity (never overwrites)\n"
+    "       minke key show FILE    print its peer id and certhash\n"
+    "\n"
+    "The file holds a libp2p PrivateKey (protobuf), as other implementations read and write it;\n"
+    "`show` also takes RSA, secp256k1 and ECDSA keys.\n"
+    "\n"
+    "  --json    one JSON object per line\n";
 
 static int show(const char *path, const unsigned char *key, long len)
 {

@@ -102,8 +102,7 @@ static int start_listening(minke_host_t *host, listen_options_t *options)
     }
     for (int i = 0; i < options->listen_n; i++) {
         if (minke_listen(host, options->listen[i]) < 0) {
-            return usage("--listen wants an address like /ip4/0.0.0.0/udp/9090/webrtc-direct, not",
-                         options->listen[i]);
+            return usage("--listen wants an address like /ip4/0.0.0.0/udp/9090/webrtc-direct, not", options->listen[i]);
         }
     }
     return -1;

@@ -72,7 +72,4 @@ static void trace_event(void *user, const minke_trace_event_t *event)
              event->detail[0] != 0 ? ": " : "", event->detail, (long long)event->value);
 }
 
-minke_trace_t cli_trace(void)
-{
-    return (minke_trace_t){.event = cli_output.verbose > 0 ? trace_event : NULL};
-}
+minke_trace_t cli_trace(void) { return (minke_trace_t){.event = cli_output.verbose > 0 ? trace_event : NULL}; }

@@ -45,9 +45,7 @@ static void handle(minke_host_t *host, const minke_event_t *event)
     case MINKE_EVENT_LISTENING:
         cli_event(json_pack("{s:s, s:s}", "event", "listening", "addr", event->addr), "listening     %s", event->addr);
         break;
-    case MINKE_EVENT_LISTEN_FAILED:
-        cli_complain("cannot listen on %s: %s", event->addr, event->close.text);
-        break;
+    case MINKE_EVENT_LISTEN_FAILED: cli_complain("cannot listen on %s: %s", event->addr, event->close.text); break;
     case MINKE_EVENT_CONNECTED:
         cli_event(json_pack("{s:s, s:s, s:s, s:s}", "event", "connected", "peer", event->peer, "addr", event->addr,
                             "direction", direction(event)),

@@ -1,6 +1,6 @@
 /*
- * A first program: listens for browsers and sends back every byte that comes on /echo/1.0.0. It is correct as it stands:
- * it reads no more than it can send, and loses nothing when the remote reads slowly.
+ * A first program: listens for browsers and sends back every byte that comes on /echo/1.0.0. It is correct as it
+ * stands: it reads no more than it can send, and loses nothing when the remote reads slowly.
  */
 #include <minke/minke.h>
 #include <stdio.h>

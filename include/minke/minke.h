@@ -7,8 +7,8 @@
  *     minke_event_t event;
  *     while (minke_wait(host, &event, -1) == MINKE_OK) ...
  *
- * A host lives on one thread, takes no lock and never calls you: things happen inside minke_wait or minke_poll, and come
- * out as events. Identify and ping are served by the host itself.
+ * A host lives on one thread, takes no lock and never calls you: things happen inside minke_wait or minke_poll, and
+ * come out as events. Identify and ping are served by the host itself.
  */
 #ifndef MINKE_MINKE_H
 #define MINKE_MINKE_H
@@ -44,16 +44,16 @@ MINKE_API minke_host_t *minke_host_new(const minke_host_options_t *options);
 MINKE_API void minke_host_free(minke_host_t *host);
 
 typedef enum minke_event_type {
-    MINKE_EVENT_LISTENING = 1, /**< `addr`: a full multiaddr that can be dialled now */
-    MINKE_EVENT_LISTEN_FAILED, /**< `addr`: what was asked for; `close.text`: why not */
-    MINKE_EVENT_CONNECTED,     /**< `connection`, `peer`, `addr` (the remote's), `inbound` */
-    MINKE_EVENT_DISCONNECTED,  /**< `connection`, `peer` ("" if it never got that far), `inbound`, `close` */
-    MINKE_EVENT_IDENTIFIED,    /**< `connection`, `peer`: minke_identify_get has news */
-    MINKE_EVENT_STREAM_OPENED, /**< `connection`, `stream`, `protocol`, `inbound`: negotiated */
+    MINKE_EVENT_LISTENING = 1,   /**< `addr`: a full multiaddr that can be dialled now */
+    MINKE_EVENT_LISTEN_FAILED,   /**< `addr`: what was asked for; `close.text`: why not */
+    MINKE_EVENT_CONNECTED,       /**< `connection`, `peer`, `addr` (the remote's), `inbound` */
+    MINKE_EVENT_DISCONNECTED,    /**< `connection`, `peer` ("" if it never got that far), `inbound`, `close` */
+    MINKE_EVENT_IDENTIFIED,      /**< `connection`, `peer`: minke_identify_get has news */
+    MINKE_EVENT_STREAM_OPENED,   /**< `connection`, `stream`, `protocol`, `inbound`: negotiated */
     MINKE_EVENT_STREAM_READABLE, /**< `stream`: something changed, read until told to stop */
     MINKE_EVENT_STREAM_WRITABLE, /**< `stream`: something changed, write until told to stop */
-    MINKE_EVENT_STREAM_CLOSED  /**< `stream`, `error` as for transport streams, MINKE_ERROR_UNSUPPORTED: the remote does
-                                    not speak the protocol. The last event of a stream */
+    MINKE_EVENT_STREAM_CLOSED /**< `stream`, `error` as for transport streams, MINKE_ERROR_UNSUPPORTED: the remote does
+                                   not speak the protocol. The last event of a stream */
 } minke_event_type_t;
 
 /** Fields that a type does not name are zero or NULL. Strings are valid until the next minke_wait or minke_poll. */
@@ -86,14 +86,14 @@ MINKE_API int minke_fd(const minke_host_t *host);
 MINKE_API int minke_timeout(const minke_host_t *host);
 
 /**
- * Listens on /ip4|ip6/../udp/../webrtc-direct; port 0 takes any, an unspecified address all interfaces. LISTENING events
- * follow, one for each address, or LISTEN_FAILED.
+ * Listens on /ip4|ip6/../udp/../webrtc-direct; port 0 takes any, an unspecified address all interfaces. LISTENING
+ * events follow, one for each address, or LISTEN_FAILED.
  * @return MINKE_OK; MINKE_ERROR_MALFORMED; MINKE_ERROR_ADDRESS; MINKE_ERROR_NO_MEMORY.
  */
 MINKE_API MINKE_MUST_USE int minke_listen(minke_host_t *host, const char *multiaddr);
 
-/** Announces these instead of the interfaces' own addresses from now on: /ip4|ip6/../udp/../webrtc-direct as the outside
- * sees the listeners (port forwarding, cloud). Call it before minke_listen; several calls add up. */
+/** Announces these instead of the interfaces' own addresses from now on: /ip4|ip6/../udp/../webrtc-direct as the
+ * outside sees the listeners (port forwarding, cloud). Call it before minke_listen; several calls add up. */
 MINKE_API MINKE_MUST_USE int minke_announce(minke_host_t *host, const char *multiaddr);
 
 /** Serves a protocol: STREAM_OPENED tells of each stream. MINKE_ERROR_EXISTS; MINKE_ERROR_INVALID: empty or longer than
@@ -144,8 +144,8 @@ MINKE_API const minke_counters_t *minke_counters(const minke_host_t *host);
 
 /* ---- keys ---- */
 
-/** Makes a new Ed25519 identity: a serialized libp2p PrivateKey. Returns its length; MINKE_ERROR_NO_SPACE (128 bytes are
- * enough); MINKE_ERROR_CRYPTO. */
+/** Makes a new Ed25519 identity: a serialized libp2p PrivateKey. Returns its length; MINKE_ERROR_NO_SPACE (128 bytes
+ * are enough); MINKE_ERROR_CRYPTO. */
 MINKE_API MINKE_MUST_USE ssize_t minke_key_new(uint8_t *out, size_t capacity);
 /** The peer id that belongs to a serialized PrivateKey, and the name of its type ("Ed25519"). `type` may be NULL.
  * MINKE_ERROR_MALFORMED; MINKE_ERROR_UNSUPPORTED; MINKE_ERROR_NO_MEMORY. */

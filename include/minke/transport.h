@@ -166,16 +166,16 @@ MINKE_API MINKE_MUST_USE int minke_transport_dial(minke_transport_t *transport, 
                                                   minke_time_t now, minke_connection_t *connection);
 
 /** Ends a connection: its streams fail, the remote is told. CLOSED follows. */
-MINKE_API int minke_transport_close(minke_transport_t *transport, minke_connection_t connection,
-                                                   const char *reason, minke_time_t now);
+MINKE_API int minke_transport_close(minke_transport_t *transport, minke_connection_t connection, const char *reason,
+                                    minke_time_t now);
 
 /** The authenticated peer id (base58btc, terminated). MINKE_ERROR_STATE before CONNECTED. */
 MINKE_API MINKE_MUST_USE int minke_transport_peer(const minke_transport_t *transport, minke_connection_t connection,
                                                   char text[MINKE_PEER_BYTES]);
 
 /** The remote's serialized libp2p PublicKey, valid as long as the connection. MINKE_ERROR_STATE before CONNECTED. */
-MINKE_API MINKE_MUST_USE int minke_transport_peer_key(const minke_transport_t *transport,
-                                                      minke_connection_t connection, const uint8_t **key, size_t *len);
+MINKE_API MINKE_MUST_USE int minke_transport_peer_key(const minke_transport_t *transport, minke_connection_t connection,
+                                                      const uint8_t **key, size_t *len);
 
 typedef struct minke_connection_stats {
     bool inbound;
@@ -217,8 +217,9 @@ MINKE_API MINKE_MUST_USE int minke_transport_open(minke_transport_t *transport, 
 
 /**
  * Takes as much of `data` as fits, never blocks; what it took will be sent in order.
- * @return bytes taken, > 0 unless len is 0; MINKE_ERROR_AGAIN: full, STREAM_WRITABLE follows; MINKE_ERROR_STREAM_FINISHED,
- *         _STOPPED, _RESET, MINKE_ERROR_STALE: never again; MINKE_ERROR_NO_MEMORY: nothing was taken.
+ * @return bytes taken, > 0 unless len is 0; MINKE_ERROR_AGAIN: full, STREAM_WRITABLE follows;
+ * MINKE_ERROR_STREAM_FINISHED, _STOPPED, _RESET, MINKE_ERROR_STALE: never again; MINKE_ERROR_NO_MEMORY: nothing was
+ * taken.
  */
 MINKE_API MINKE_MUST_USE ssize_t minke_transport_write(minke_transport_t *transport, minke_stream_t stream,
                                                        const void *data, size_t len, minke_time_t now);
@@ -234,19 +235,18 @@ MINKE_API MINKE_MUST_USE ssize_t minke_transport_peek(minke_transport_t *transpo
 
 /** Drops `len` bytes that were peeked at: only this makes room for more. MINKE_ERROR_INVALID: more than there are. */
 MINKE_API int minke_transport_consume(minke_transport_t *transport, minke_stream_t stream, size_t len,
-                                                     minke_time_t now);
+                                      minke_time_t now);
 
 /** Ends our direction after what was written. MINKE_ERROR_STREAM_FINISHED if it was. */
-MINKE_API int minke_transport_finish(minke_transport_t *transport, minke_stream_t stream,
-                                                    minke_time_t now);
+MINKE_API int minke_transport_finish(minke_transport_t *transport, minke_stream_t stream, minke_time_t now);
 
 /** Ends both directions at once; what is unsent or unread is lost. `code` 0: none. STREAM_CLOSED follows. */
 MINKE_API int minke_transport_reset(minke_transport_t *transport, minke_stream_t stream, uint32_t code,
-                                                   minke_time_t now);
+                                    minke_time_t now);
 
 /** Tells the remote that nothing more will be read; what is unread is dropped. Writing goes on. */
 MINKE_API int minke_transport_stop(minke_transport_t *transport, minke_stream_t stream, uint32_t code,
-                                                  minke_time_t now);
+                                   minke_time_t now);
 
 /** How many bytes minke_transport_write would take now; 0 also for a stale number. */
 MINKE_API size_t minke_transport_writable(const minke_transport_t *transport, minke_stream_t stream);

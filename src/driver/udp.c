@@ -55,7 +55,10 @@ static void from_system(const socket_address_t *from, minke_address_t *to)
     }
 }
 
-static int set_option(int fd, int level, int name, int value) { return setsockopt(fd, level, name, &value, sizeof value); }
+static int set_option(int fd, int level, int name, int value)
+{
+    return setsockopt(fd, level, name, &value, sizeof value);
+}
 
 static int prepare(int fd, const minke_address_t *address)
 {

@@ -426,8 +426,7 @@ static bool stream_closed(minke_node_t *node, const minke_transport_event_t *fro
     return known;
 }
 
-bool minke__node_event(minke_node_t *node, const minke_transport_event_t *from, minke_event_t *event,
-                       minke_time_t now)
+bool minke__node_event(minke_node_t *node, const minke_transport_event_t *from, minke_event_t *event, minke_time_t now)
 {
     node->now = now;
     switch (from->type) {
@@ -449,10 +448,8 @@ static bool identified(minke_node_t *node, minke_event_t *event)
     node->identified = 0;
     if (c == NULL) return false;
     memcpy(node->event_peer, c->peer, sizeof c->peer);
-    *event = (minke_event_t){.type = MINKE_EVENT_IDENTIFIED,
-                             .connection = c->id,
-                             .peer = node->event_peer,
-                             .inbound = c->inbound};
+    *event = (minke_event_t){
+        .type = MINKE_EVENT_IDENTIFIED, .connection = c->id, .peer = node->event_peer, .inbound = c->inbound};
     return true;
 }
 

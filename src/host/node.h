@@ -41,10 +41,10 @@ struct minke_node_stream {
     minke_node_connection_t *connection;
     bool inbound;
     bool negotiated;
-    bool refused;                   /* the remote does not speak the protocol */
+    bool refused; /* the remote does not speak the protocol */
     bool tell_opened, tell_readable;
-    const minke_service_t *service; /* NULL: the application's */
-    void *state;                    /* the service's */
+    const minke_service_t *service;   /* NULL: the application's */
+    void *state;                      /* the service's */
     minke_multistream_t *negotiation; /* NULL once negotiated */
     minke_byte_queue_t negotiation_out;
     const char *proposals[1]; /* outbound: what we propose */
@@ -56,9 +56,9 @@ struct minke_node_connection {
     minke_list_t streams;
     minke_connection_t id;
     bool inbound;
-    bool speaks_push;     /* the remote's identify lists identify push */
+    bool speaks_push; /* the remote's identify lists identify push */
     bool identified;
-    uint8_t *identify;    /* what it said: one message, pushes merged into it */
+    uint8_t *identify; /* what it said: one message, pushes merged into it */
     size_t identify_len;
     char peer[MINKE_PEER_BYTES];
     char address[MINKE_ADDR_BYTES];
@@ -101,8 +101,7 @@ MINKE_MUST_USE int minke__node_open(minke_node_t *node, minke_connection_t conne
                                     minke_time_t now, minke_stream_t *stream);
 
 /* A transport event goes in; true: `event` is for the application. */
-bool minke__node_event(minke_node_t *node, const minke_transport_event_t *from, minke_event_t *event,
-                       minke_time_t now);
+bool minke__node_event(minke_node_t *node, const minke_transport_event_t *from, minke_event_t *event, minke_time_t now);
 /* Events of the node's own, to be drained after each transport event and after the last one. */
 bool minke__node_own_event(minke_node_t *node, minke_event_t *event, minke_time_t now);
 minke_time_t minke__node_deadline(const minke_node_t *node);
@@ -125,9 +124,9 @@ const minke_service_t *minke__node_service(const minke_node_t *node, size_t inde
 extern const minke_service_t minke__service_ping;
 extern const minke_service_t minke__service_perf;
 /* identify.c */
-extern const minke_service_t minke__service_identify;      /* answers */
-extern const minke_service_t minke__service_push;          /* reads a push */
+extern const minke_service_t minke__service_identify;       /* answers */
+extern const minke_service_t minke__service_push;           /* reads a push */
 extern const minke_service_t minke__service_identify_query; /* asks */
-extern const minke_service_t minke__service_push_send;     /* pushes */
+extern const minke_service_t minke__service_push_send;      /* pushes */
 
 #endif

@@ -399,11 +399,10 @@ size_t minke__connection_transmit(minke_connection_state_t *c, uint8_t *buffer, 
 static void fill_stream_event(const minke_connection_state_t *c, const minke_mux_event_t *from,
                               minke_transport_event_t *event)
 {
-    static const minke_transport_event_type_t types[] = {
-        [MINKE_MUX_STREAM_OPENED] = MINKE_TRANSPORT_STREAM_OPENED,
-        [MINKE_MUX_STREAM_READABLE] = MINKE_TRANSPORT_STREAM_READABLE,
-        [MINKE_MUX_STREAM_WRITABLE] = MINKE_TRANSPORT_STREAM_WRITABLE,
-        [MINKE_MUX_STREAM_CLOSED] = MINKE_TRANSPORT_STREAM_CLOSED};
+    static const minke_transport_event_type_t types[] = {[MINKE_MUX_STREAM_OPENED] = MINKE_TRANSPORT_STREAM_OPENED,
+                                                         [MINKE_MUX_STREAM_READABLE] = MINKE_TRANSPORT_STREAM_READABLE,
+                                                         [MINKE_MUX_STREAM_WRITABLE] = MINKE_TRANSPORT_STREAM_WRITABLE,
+                                                         [MINKE_MUX_STREAM_CLOSED] = MINKE_TRANSPORT_STREAM_CLOSED};
     *event = (minke_transport_event_t){.type = types[from->type],
                                        .connection = c->id,
                                        .stream = minke__mux_stream_id(from->stream),
@@ -416,8 +415,8 @@ bool minke__connection_event(minke_connection_state_t *c, minke_transport_event_
     minke_mux_event_t stream_event;
     if (c->was_open && !c->connected_told) {
         c->connected_told = true;
-        *event = (minke_transport_event_t){
-            .type = MINKE_TRANSPORT_CONNECTED, .connection = c->id, .inbound = c->inbound};
+        *event =
+            (minke_transport_event_t){.type = MINKE_TRANSPORT_CONNECTED, .connection = c->id, .inbound = c->inbound};
         return true;
     }
     if (c->was_open && minke__mux_event(c->mux, &stream_event)) {

@@ -70,7 +70,7 @@ typedef struct minke_connection_state {
     minke_peer_id_t peer; /* authenticated; len 0 before */
     uint8_t *peer_key;    /* serialized PublicKey */
     size_t peer_key_len;
-    minke_close_t close;  /* from CLOSING on */
+    minke_close_t close; /* from CLOSING on */
 
     minke_time_t started_at, ice_at, dtls_at, sctp_at, noise_at;
     minke_time_t give_up_at; /* set-up must be done by then */
@@ -84,10 +84,10 @@ typedef struct minke_connection_state {
     /* the endpoint's book-keeping */
     minke_list_t siblings; /* in the endpoint's list of all connections */
     minke_heap_node_t timer;
-    minke_list_t to_send;  /* in the endpoint's list of connections that may have something to send */
-    minke_list_t to_tell;  /* ... that may have events */
+    minke_list_t to_send; /* in the endpoint's list of connections that may have something to send */
+    minke_list_t to_tell; /* ... that may have events */
     minke_map_node_t by_ufrag;
-    minke_list_t paths;    /* of minke_path_entry_t */
+    minke_list_t paths; /* of minke_path_entry_t */
     uint32_t ice_generation;
     minke_socket_t own_socket; /* a dial's; 0: none */
     bool connected_told, closed_told, was_open;

@@ -32,8 +32,7 @@ static minke_connection_state_t *stun_owner(const minke_transport_t *t, const mi
     return minke__ice_expects(c->ice, message->transaction_id) ? c : NULL;
 }
 
-static void recv_stun(minke_transport_t *t, const uint8_t *data, size_t len, const minke_path_t *path,
-                      minke_time_t now)
+static void recv_stun(minke_transport_t *t, const uint8_t *data, size_t len, const minke_path_t *path, minke_time_t now)
 {
     minke_stun_message_t message;
     if (!minke__stun_looks_like(data, len) || !minke__stun_parse(data, len, &message)) {
@@ -73,8 +72,8 @@ static minke_connection_state_t *make_connection(minke_transport_t *t, const min
  * A ClientHello from an address that has passed a check: state is made here and not earlier. Where the address belongs
  * to another connection already (a NAT has given it out again), only a stranger that has proved it takes it over.
  */
-static minke_connection_state_t *accept(minke_transport_t *t, const minke_path_t *path,
-                                        minke_connection_state_t *owner, minke_time_t now)
+static minke_connection_state_t *accept(minke_transport_t *t, const minke_path_t *path, minke_connection_state_t *owner,
+                                        minke_time_t now)
 {
     minke_stranger_t stranger;
     if (owner != NULL && !minke__strangers_validated(t->strangers, path)) return NULL;

@@ -247,10 +247,7 @@ static size_t sent(minke_transport_t *t, const minke_train_t *train, size_t n)
 }
 
 /* Gone: everything is sent and told. */
-static bool is_over(const minke_connection_state_t *c)
-{
-    return c->phase == MINKE_PHASE_CLOSED && c->closed_told;
-}
+static bool is_over(const minke_connection_state_t *c) { return c->phase == MINKE_PHASE_CLOSED && c->closed_told; }
 
 size_t minke_transport_transmit(minke_transport_t *t, uint8_t *buffer, size_t capacity, minke_train_t *train,
                                 minke_path_t *path, minke_time_t now)
@@ -303,8 +300,7 @@ const uint8_t *minke__transport_public_key(const minke_transport_t *t, size_t *l
     return minke__identity_public_key(t->identity, len);
 }
 
-ssize_t minke_transport_address(const minke_transport_t *t, const minke_address_t *address, char *text,
-                                size_t capacity)
+ssize_t minke_transport_address(const minke_transport_t *t, const minke_address_t *address, char *text, size_t capacity)
 {
     minke_direct_address_t direct = {.address = *address, .certhashes_n = 1};
     minke_multiaddr_t multiaddr;

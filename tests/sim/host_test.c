@@ -125,8 +125,8 @@ static void open_stream(scene_t *s, const char *protocol)
     app_t *app = &s->at_client;
     app->closed = app->opened = app->end_seen = false;
     app->read = 0;
-    assert_int_equal(
-        minke__node_open(s->client->node, app->connection, protocol, s->world.now, &app->stream), MINKE_OK);
+    assert_int_equal(minke__node_open(s->client->node, app->connection, protocol, s->world.now, &app->stream),
+                     MINKE_OK);
 }
 
 static void write_all(scene_t *s, const void *data, size_t len)
@@ -273,8 +273,7 @@ static void a_silent_negotiation_times_out(void **state)
     minke_stream_t stream;
     set_up(&s);
     assert_true(run(&s, 5 * SECOND, both_identified));
-    assert_int_equal(
-        minke_transport_open(s.client->transport, s.at_client.connection, s.world.now, &stream), MINKE_OK);
+    assert_int_equal(minke_transport_open(s.client->transport, s.at_client.connection, s.world.now, &stream), MINKE_OK);
     assert_int_equal(minke_transport_write(s.client->transport, stream, "\x13/multi", 7, s.world.now), 7);
     (void)run(&s, 9 * SECOND, NULL);
     assert_true(minke_transport_writable(s.client->transport, stream) > 0);

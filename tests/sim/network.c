@@ -11,8 +11,8 @@ enum { LINKS_MAX = 32 };
 typedef struct directed_link {
     minke_address_t from, to;
     sim_link_t link;
-    minke_time_t free_at;    /* when the queue has drained */
-    minke_time_t latest;     /* arrival of the last datagram: order is kept unless reordering is asked for */
+    minke_time_t free_at; /* when the queue has drained */
+    minke_time_t latest;  /* arrival of the last datagram: order is kept unless reordering is asked for */
     uint64_t count;
     minke_time_t burst_until;
 } directed_link_t;

@@ -9,19 +9,19 @@
 #include <stdio.h>
 
 typedef struct sim_link {
-    minke_time_t delay;      /* one way */
-    minke_time_t jitter;     /* added at random, order kept */
+    minke_time_t delay;       /* one way */
+    minke_time_t jitter;      /* added at random, order kept */
     uint64_t bits_per_second; /* 0: no limit */
-    size_t queue;            /* bytes that wait for their turn; more are dropped */
-    double loss;             /* 0 .. 1 */
-    double burst;            /* chance per datagram that a burst of loss begins with it */
-    minke_time_t burst_span; /* such a burst loses everything for up to twice this long: time, not a count, or it would
-                                never end for somebody who has backed off */
-    uint64_t loss_mask;      /* the n-th datagram is lost if bit n is set, for the first 64 */
-    double reorder;          /* chance that a datagram is held back by reorder_delay and overtaken */
+    size_t queue;             /* bytes that wait for their turn; more are dropped */
+    double loss;              /* 0 .. 1 */
+    double burst;             /* chance per datagram that a burst of loss begins with it */
+    minke_time_t burst_span;  /* such a burst loses everything for up to twice this long: time, not a count, or it would
+                                 never end for somebody who has backed off */
+    uint64_t loss_mask;       /* the n-th datagram is lost if bit n is set, for the first 64 */
+    double reorder;           /* chance that a datagram is held back by reorder_delay and overtaken */
     minke_time_t reorder_delay;
     double duplicate;
-    size_t mtu;              /* IP packet; larger ones are dropped. 0: no limit */
+    size_t mtu; /* IP packet; larger ones are dropped. 0: no limit */
 } sim_link_t;
 
 typedef struct sim_network sim_network_t;

@@ -332,8 +332,8 @@ static bool settled(void *user)
 }
 
 /*
- * The n-th allocation after set-up fails, at the listener or at the dialer: something ends with a reason, or carries on;
- * nothing leaks (sim_world_free looks) and nothing crashes.
+ * The n-th allocation after set-up fails, at the listener or at the dialer: something ends with a reason, or carries
+ * on; nothing leaks (sim_world_free looks) and nothing crashes.
  */
 static void out_of_memory_ends_cleanly(void **state)
 {

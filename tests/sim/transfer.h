@@ -8,9 +8,9 @@
 #include "world.h"
 
 typedef struct sim_transfer {
-    uint64_t bytes;      /* to send, and to expect */
+    uint64_t bytes; /* to send, and to expect */
     uint64_t send_key, receive_key;
-    bool opens;          /* opens the stream once connected */
+    bool opens; /* opens the stream once connected */
     minke_connection_t connection;
     minke_stream_t stream;
     minke_time_t connected_at, finished_at;

@@ -1,6 +1,6 @@
 /*
- * Time and randomness of OpenSSL under the simulation's control. Its DTLS retransmission timer reads gettimeofday, which
- * this executable defines itself; its generator is replaced by a seeded one. So a run repeats byte for byte.
+ * Time and randomness of OpenSSL under the simulation's control. Its DTLS retransmission timer reads gettimeofday,
+ * which this executable defines itself; its generator is replaced by a seeded one. So a run repeats byte for byte.
  */
 #ifndef MINKE_SIM_VIRTUAL_CLOCK_H
 #define MINKE_SIM_VIRTUAL_CLOCK_H

@@ -54,8 +54,7 @@ sim_endpoint_t *sim_world_add_node(sim_world_t *world, const char *ip, const min
                                    uint64_t seed)
 {
     sim_endpoint_t *e = place(world, ip, seed);
-    minke_host_options_t chosen = {
-        .size = sizeof chosen, .agent = "simulated/1", .serve_perf = true, .identify = true};
+    minke_host_options_t chosen = {.size = sizeof chosen, .agent = "simulated/1", .serve_perf = true, .identify = true};
     minke_transport_defaults(&chosen.transport);
     if (options != NULL) chosen = *options;
     chosen.transport.allocator = e->memory.env.allocator;

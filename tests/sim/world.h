@@ -1,6 +1,6 @@
 /*
- * Whole endpoints in virtual time: transports joined by a virtual network. A world steps from event to event, so an hour
- * of waiting costs nothing.
+ * Whole endpoints in virtual time: transports joined by a virtual network. A world steps from event to event, so an
+ * hour of waiting costs nothing.
  */
 #ifndef MINKE_SIM_WORLD_H
 #define MINKE_SIM_WORLD_H

@@ -11,10 +11,10 @@ typedef struct test_env {
     minke_env_t env; /* hand &test.env to what is tested */
     minke_counters_t counters;
     uint64_t random_state;
-    uint64_t allocations;  /* calls that allocate or grow, so far */
-    uint64_t fail_at;      /* this call (1 is the first) fails; 0: none */
-    bool fail_for_good;    /* from fail_at on, all fail */
-    size_t blocks;         /* not yet freed */
+    uint64_t allocations; /* calls that allocate or grow, so far */
+    uint64_t fail_at;     /* this call (1 is the first) fails; 0: none */
+    bool fail_for_good;   /* from fail_at on, all fail */
+    size_t blocks;        /* not yet freed */
 } test_env_t;
 
 /* The structure must not move afterwards. */

@@ -11,11 +11,13 @@
 #include "support/test_env.h"
 
 #define RELAY_KEY "080112201ed1e8fae2c4a144b8be8fd4b47bf3d3b34b871c3cacf6010f0e42d474fce27e"
-#define RELAY_SECRET "080112407e0830617c4a7de83925dfb2694556b12936c477a0e1feb2e148ec9da60fee7d"                        \
-                     "1ed1e8fae2c4a144b8be8fd4b47bf3d3b34b871c3cacf6010f0e42d474fce27e"
+#define RELAY_SECRET                                                                                                   \
+    "080112407e0830617c4a7de83925dfb2694556b12936c477a0e1feb2e148ec9da60fee7d"                                         \
+    "1ed1e8fae2c4a144b8be8fd4b47bf3d3b34b871c3cacf6010f0e42d474fce27e"
 #define PEER_KEY "08021221037777e994e452c21604f91de093ce415f5432f701dd8cd1a7a6fea0e630bfca99"
 #define VOUCHER                                                                                                        \
-    "0a26002408011220" "1ed1e8fae2c4a144b8be8fd4b47bf3d3b34b871c3cacf6010f0e42d474fce27e"                              \
+    "0a26002408011220"                                                                                                 \
+    "1ed1e8fae2c4a144b8be8fd4b47bf3d3b34b871c3cacf6010f0e42d474fce27e"                                                 \
     "1227002508021221037777e994e452c21604f91de093ce415f5432f701dd8cd1a7a6fea0e630bfca991880f2d6ca06"
 
 static minke_peer_id_t peer_of(const char *key_hex)

@@ -1,7 +1,8 @@
 /*
- * Captures of real peers (tests/golden/peers) replayed to a fresh listener: every check is answered, and the ClientHello,
- * in pieces where a browser sends it so, draws our flight, all within three times what came in. Later records belong to
- * keys that nobody has. Of the SCTP captures, each INIT draws an INIT ACK and each packet is well-formed.
+ * Captures of real peers (tests/golden/peers) replayed to a fresh listener: every check is answered, and the
+ * ClientHello, in pieces where a browser sends it so, draws our flight, all within three times what came in. Later
+ * records belong to keys that nobody has. Of the SCTP captures, each INIT draws an INIT ACK and each packet is
+ * well-formed.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <minke/transport.h>
+#include <cmocka.h>
 
 #include "sctp/sctp.h"
 #include "support/test_env.h"
