@@ -244,7 +244,6 @@ async function sequence_lane(link, take_index, state) {
     progress(index, 'echo');
     await pipe.ended;
     progress(index, 'end');
-    if (link.params.wait_for_close) await pipe.closed;
     const got = pipe.bytes();
     check(got.length === bytes.length && got.every((byte, i) => byte === bytes[i]), `stream ${index}: wrong bytes`);
     link.progress(`${index + 1} streams, longest gap ${milliseconds(state.longest_gap)} at the ${state.longest_at}`);
