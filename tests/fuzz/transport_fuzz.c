@@ -1,7 +1,7 @@
 /*
- * A whole listener and a whole dialer. The input is a script: deliver, lose, repeat or damage the next datagram, throw in
- * bytes of its own from a stranger or under the remote's address, let time pass, use the streams. Nothing may crash, leak,
- * or move a deadline into the past for good.
+ * A whole listener and a whole dialer. The input is a script: deliver, lose, repeat or damage the next datagram, throw
+ * in bytes of its own from a stranger or under the remote's address, let time pass, use the streams. Nothing may crash,
+ * leak, or move a deadline into the past for good.
  */
 #include <assert.h>
 #include <stdlib.h>
