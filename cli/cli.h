@@ -13,7 +13,8 @@ enum { EXIT_DONE = 0, EXIT_REMOTE = 1, EXIT_USAGE = 2, EXIT_LOCAL = 3 };
 
 typedef struct cli_output {
     bool json;
-    int verbose; /* -v: 1, -vv: 2 */
+    int verbose;    /* -v: 1, -vv: 2 */
+    bool to_stderr; /* stdout carries data */
 } cli_output_t;
 
 extern cli_output_t cli_output;
@@ -49,6 +50,11 @@ long cli_load_or_make_key(const char *path, unsigned char key[CLI_KEY_MAX]);
 /* ---- the commands: argv[0] is their name; they return the exit code ---- */
 
 int cli_listen(int argc, char **argv);
+int cli_dial(int argc, char **argv);
+int cli_ping(int argc, char **argv);
+int cli_id(int argc, char **argv);
+int cli_perf(int argc, char **argv);
+int cli_cat(int argc, char **argv);
 int cli_key(int argc, char **argv);
 
 #endif

@@ -10,6 +10,11 @@ typedef struct command {
 } command_t;
 
 static const command_t commands[] = {{"listen", cli_listen, "listen for browsers and other peers"},
+                                     {"dial", cli_dial, "connect to a peer and tell each step"},
+                                     {"ping", cli_ping, "measure round trips to a peer"},
+                                     {"id", cli_id, "ask a peer who it is"},
+                                     {"perf", cli_perf, "measure throughput to a peer"},
+                                     {"cat", cli_cat, "copy stdin and stdout over a stream"},
                                      {"key", cli_key, "make and show identity keys"}};
 
 static void print_help(FILE *out)

@@ -10,17 +10,17 @@ static bool complained;
 
 void cli_event(json_t *object, const char *format, ...)
 {
+    FILE *out = cli_output.to_stderr ? stderr : stdout;
     if (cli_output.json) {
-        (void)json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
-        (void)putchar('\n');
+        (void)json_dumpf(object, out, JSON_COMPACT | JSON_REAL_PRECISION(9));
     } else {
         va_list arguments;
         va_start(arguments, format);
-        (void)vprintf(format, arguments);
+        (void)vfprintf(out, format, arguments);
         va_end(arguments);
-        (void)putchar('\n');
     }
-    (void)fflush(stdout);
+    (void)fputc('\n', out);
+    (void)fflush(out);
     json_decref(object);
 }
 

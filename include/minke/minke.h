@@ -104,7 +104,7 @@ MINKE_API MINKE_MUST_USE int minke_handle(minke_host_t *host, const char *protoc
 MINKE_API MINKE_MUST_USE int minke_dial(minke_host_t *host, const char *multiaddr, int version,
                                         minke_connection_t *connection);
 /** Ends a connection. DISCONNECTED follows. */
-MINKE_API MINKE_MUST_USE int minke_close(minke_host_t *host, minke_connection_t connection);
+MINKE_API int minke_close(minke_host_t *host, minke_connection_t connection);
 
 /** Opens a stream for a protocol. Data may be written at once; STREAM_OPENED comes when the remote has agreed,
  * STREAM_CLOSED with MINKE_ERROR_UNSUPPORTED if it does not. Errors as for minke_transport_open. */

@@ -107,7 +107,9 @@ typedef enum minke_transport_event_type {
     MINKE_TRANSPORT_SOCKET_CLOSE,
     /** `connection` is up and authenticated: minke_transport_peer tells whose. */
     MINKE_TRANSPORT_CONNECTED,
-    /** `connection` has ended, or a dial failed; `close` says why. Its number is stale from now on. */
+    /** `connection` has ended, or a dial failed; `close` says why. Its number is stale from now on. The last events of
+     * its streams come before: those that the remote had finished stay readable until they are read, or nobody has read
+     * for 60 s; those of a connection that minke_transport_close ends do not. */
     MINKE_TRANSPORT_CLOSED,
     /** The remote opened `stream`. */
     MINKE_TRANSPORT_STREAM_OPENED,

@@ -110,6 +110,17 @@ void minke__mux_fail(minke_mux_t *mux)
         minke__stream_connection_closed(MINKE_CONTAINER(node, minke_mux_stream_t, in_mux));
 }
 
+bool minke__mux_lingers(const minke_mux_t *mux) { return mux->failed && mux->inbound_n + mux->outbound_n > 0; }
+
+void minke__mux_abandon(minke_mux_t *mux)
+{
+    minke__mux_fail(mux);
+    for (minke_list_t *node = mux->streams.next, *next; node != &mux->streams; node = next) {
+        next = node->next;
+        minke__stream_fail(MINKE_CONTAINER(node, minke_mux_stream_t, in_mux), MINKE_ERROR_CONNECTION_CLOSED, 0);
+    }
+}
+
 /* ---- time */
 
 minke_time_t minke__mux_deadline(const minke_mux_t *mux)

@@ -43,6 +43,11 @@ void minke__mux_surface(minke_mux_t *mux);
 /* The connection has ended: every stream that is visible gets its CLOSED event. Bytes that have arrived can be read
  * until that event is over. The association is not touched from here on and may be freed. */
 void minke__mux_fail(minke_mux_t *mux);
+/* After that: are there streams that the remote finished and nobody has read to the end yet? They keep their bytes, and
+ * have their CLOSED event when those are consumed. */
+bool minke__mux_lingers(const minke_mux_t *mux);
+/* The end for those too. */
+void minke__mux_abandon(minke_mux_t *mux);
 
 /* Timers: FIN_ACK (10 s), delayed FIN_ACK (5 s), unanswered resets. */
 minke_time_t minke__mux_deadline(const minke_mux_t *mux);

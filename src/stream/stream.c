@@ -139,11 +139,15 @@ void minke__stream_channel_reset(minke_mux_stream_t *stream)
 void minke__stream_connection_closed(minke_mux_stream_t *stream)
 {
     if (stream->closed) return;
-    stream->closed = true;
+    (void)detach(stream);
     minke__stream_drop_unsent(stream);
     if (!send_over(stream) || stream->receive == MINKE_RECEIVE_OPEN) stream->error = MINKE_ERROR_CONNECTION_CLOSED;
-    /* What has arrived can still be read until the CLOSED event is over. */
+    if (!send_over(stream)) stream->send = MINKE_SEND_CUT;
     if (stream->unread.len > 0) minke__mux_raise(stream, MINKE_MUX_STREAM_READABLE);
+    /* A remote may leave as soon as it has our FIN_ACK: what it finished is complete here and ends when it has been
+     * read. What it did not finish can be read until the CLOSED event is over. */
+    if (stream->receive == MINKE_RECEIVE_FINISHED && stream->unread.len > 0) return;
+    stream->closed = true;
     minke__mux_raise(stream, MINKE_MUX_STREAM_CLOSED);
 }
 

@@ -5,6 +5,9 @@
 
 #include "base/address.h"
 
+/* After the end of a connection, how long its streams wait for somebody to read what the remote had finished. */
+enum { READER_PATIENCE = 60 * 1000000 };
+
 minke_close_t minke__close_reason(minke_layer_t layer, int code, const char *text)
 {
     minke_close_t reason = {.layer = layer, .code = code};
@@ -291,8 +294,25 @@ void minke__connection_recv_dtls(minke_connection_state_t *c, const minke_train_
     advance(c, now);
 }
 
+/* Whoever reads on is waited for; whoever has not read anything for a while never will. */
+static void wait_for_readers(minke_connection_state_t *c, minke_time_t now)
+{
+    if (c->mux == NULL || !minke__mux_lingers(c->mux) || now < c->give_up_at) return;
+    const size_t unread = minke__mux_stats(c->mux).unread;
+    if (unread != c->lingering_unread) {
+        c->lingering_unread = unread;
+        c->give_up_at = now + READER_PATIENCE;
+    } else {
+        minke__mux_abandon(c->mux);
+    }
+}
+
 void minke__connection_tick(minke_connection_state_t *c, minke_time_t now)
 {
+    if (c->phase == MINKE_PHASE_CLOSED) {
+        wait_for_readers(c, now);
+        return;
+    }
     minke__ice_tick(c->ice, now);
     if (c->dtls != NULL) minke__dtls_tick(c->dtls, now);
     if (c->mux != NULL) minke__mux_tick(c->mux, now);
@@ -302,7 +322,9 @@ void minke__connection_tick(minke_connection_state_t *c, minke_time_t now)
 
 minke_time_t minke__connection_deadline(const minke_connection_state_t *c)
 {
-    if (c->phase == MINKE_PHASE_CLOSED) return MINKE_TIME_NEVER;
+    if (c->phase == MINKE_PHASE_CLOSED) {
+        return c->mux != NULL && minke__mux_lingers(c->mux) ? c->give_up_at : MINKE_TIME_NEVER;
+    }
     minke_time_t at = c->phase < MINKE_PHASE_OPEN ? c->give_up_at : MINKE_TIME_NEVER;
     const minke_time_t below[] = {minke__ice_deadline(c->ice),
                                   c->dtls != NULL ? minke__dtls_deadline(c->dtls) : MINKE_TIME_NEVER,
@@ -424,6 +446,7 @@ bool minke__connection_event(minke_connection_state_t *c, minke_transport_event_
         return true;
     }
     if (c->phase < MINKE_PHASE_CLOSING || c->closed_told) return false;
+    if (c->was_open && minke__mux_lingers(c->mux)) return false; /* its streams end first */
     c->closed_told = true;
     /* Nobody was told of an inbound connection that never got through Noise. */
     if (c->inbound && !c->was_open) return false;
@@ -442,5 +465,10 @@ void minke__connection_close(minke_connection_state_t *c, const minke_close_t *r
     if (c->sctp != NULL && minke__sctp_state(c->sctp) != MINKE_SCTP_ENDED) {
         minke__sctp_abort(c->sctp, c->close.text, now);
     }
-    if (c->mux != NULL) minke__mux_fail(c->mux);
+    if (c->mux == NULL) return;
+    /* Who closes a connection has no more use for what came on it. */
+    if (reason->layer == MINKE_LAYER_HOST) minke__mux_abandon(c->mux);
+    else minke__mux_fail(c->mux);
+    c->lingering_unread = minke__mux_stats(c->mux).unread;
+    c->give_up_at = now + READER_PATIENCE;
 }

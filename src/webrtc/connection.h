@@ -73,7 +73,8 @@ typedef struct minke_connection_state {
     minke_close_t close; /* from CLOSING on */
 
     minke_time_t started_at, ice_at, dtls_at, sctp_at, noise_at;
-    minke_time_t give_up_at; /* set-up must be done by then */
+    minke_time_t give_up_at; /* set-up must be done by then; after the end, somebody must have read */
+    size_t lingering_unread;
     uint64_t bytes_sent, bytes_received;
 
     /* dialer only */

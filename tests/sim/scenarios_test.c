@@ -132,6 +132,107 @@ static void a_silent_remote_is_given_up(void **state)
     sim_world_free(&s.world);
 }
 
+/* ---- a reader that is slower than the remote's good-bye ---- */
+
+enum { LATE_BYTES = 300000 };
+
+typedef struct late {
+    minke_stream_t stream;
+    bool stream_closed, closed;
+    int error;
+} late_t;
+
+static void read_nothing(void *user, sim_endpoint_t *e, const minke_transport_event_t *event)
+{
+    late_t *late = user;
+    if (event->type == MINKE_TRANSPORT_STREAM_OPENED) {
+        late->stream = event->stream;
+        (void)minke_transport_finish(e->transport, event->stream, e->now);
+    } else if (event->type == MINKE_TRANSPORT_STREAM_CLOSED) {
+        assert_false(late->closed); /* streams end before their connection */
+        late->stream_closed = true;
+        late->error = event->error;
+    } else if (event->type == MINKE_TRANSPORT_CLOSED) {
+        late->closed = true;
+    }
+}
+
+static void send_and_leave(void *user, sim_endpoint_t *e, const minke_transport_event_t *event)
+{
+    static const uint8_t data[LATE_BYTES];
+    scene_t *s = user;
+    minke_stream_t stream;
+    if (event->type == MINKE_TRANSPORT_CONNECTED) {
+        assert_int_equal(minke_transport_open(e->transport, event->connection, e->now, &stream), MINKE_OK);
+        for (size_t sent = 0; sent < LATE_BYTES;) {
+            const ssize_t n = minke_transport_write(e->transport, stream, data + sent, LATE_BYTES - sent, e->now);
+            if (n <= 0) break;
+            sent += (size_t)n;
+            s->at_dialer.sent = sent;
+        }
+        s->at_dialer.stream = stream;
+    } else if (event->type == MINKE_TRANSPORT_STREAM_WRITABLE && s->at_dialer.sent < LATE_BYTES) {
+        const ssize_t n =
+            minke_transport_write(e->transport, event->stream, data, LATE_BYTES - s->at_dialer.sent, e->now);
+        if (n > 0) s->at_dialer.sent += (uint64_t)n;
+    } else if (event->type == MINKE_TRANSPORT_STREAM_CLOSED) {
+        s->at_dialer.stream_closed = true;
+        s->at_dialer.stream_error = event->error;
+        assert_int_equal(minke_transport_close(e->transport, event->connection, "done", e->now), MINKE_OK);
+    }
+    if (!s->at_dialer.finished && s->at_dialer.sent == LATE_BYTES) {
+        assert_int_equal(minke_transport_finish(e->transport, s->at_dialer.stream, e->now), MINKE_OK);
+        s->at_dialer.finished = true;
+    }
+}
+
+static void leave_it_unread(scene_t *s, late_t *late)
+{
+    memset(late, 0, sizeof *late);
+    set_up_with(s, NULL, &plain, 0);
+    s->listener->on_event = read_nothing;
+    s->listener->user = late;
+    s->dialer->on_event = send_and_leave;
+    s->dialer->user = s;
+    dial(s);
+    (void)run(s, 20 * SECOND, NULL);
+    assert_true(s->at_dialer.stream_closed);
+    assert_int_equal(s->at_dialer.stream_error, MINKE_OK);
+    assert_false(late->stream_closed || late->closed);
+}
+
+/* The remote had its FIN_ACK and left: what was acknowledged is not lost. */
+static void what_was_finished_can_be_read_after_the_end(void **state)
+{
+    (void)state;
+    scene_t s;
+    late_t late;
+    const uint8_t *data;
+    size_t got = 0;
+    leave_it_unread(&s, &late);
+    for (ssize_t n; (n = minke_transport_peek(s.listener->transport, late.stream, &data)) > 0; got += (size_t)n) {
+        assert_int_equal(minke_transport_consume(s.listener->transport, late.stream, (size_t)n, s.world.now), MINKE_OK);
+    }
+    assert_int_equal(got, LATE_BYTES);
+    assert_int_equal(minke_transport_peek(s.listener->transport, late.stream, &data), 0);
+    (void)run(&s, 1 * SECOND, NULL);
+    assert_true(late.stream_closed && late.closed);
+    assert_int_equal(late.error, MINKE_OK);
+    sim_world_free(&s.world);
+}
+
+static void who_never_reads_is_not_waited_for(void **state)
+{
+    (void)state;
+    scene_t s;
+    late_t late;
+    leave_it_unread(&s, &late);
+    (void)run(&s, 130 * SECOND, NULL);
+    assert_true(late.stream_closed && late.closed);
+    assert_int_equal(late.error, MINKE_ERROR_CONNECTION_CLOSED);
+    sim_world_free(&s.world);
+}
+
 static bool dialer_closed(void *user) { return ((scene_t *)user)->at_dialer.connection_closed; }
 
 static void nobody_there_names_the_layer(void **state)
@@ -362,6 +463,8 @@ int main(void)
         cmocka_unit_test(a_new_connection_takes_a_used_address_over),
         cmocka_unit_test(a_close_is_heard_at_once),
         cmocka_unit_test(a_silent_remote_is_given_up),
+        cmocka_unit_test(what_was_finished_can_be_read_after_the_end),
+        cmocka_unit_test(who_never_reads_is_not_waited_for),
         cmocka_unit_test(nobody_there_names_the_layer),
         cmocka_unit_test(a_wrong_certhash_is_refused_by_dtls),
         cmocka_unit_test(a_wrong_peer_id_is_refused_by_noise),

@@ -1,0 +1,82 @@
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "dialing.h"
+
+static const char help[] = "usage: minke dial [options] ADDR\n"
+                           "\n"
+                           "Connects to a webrtc-direct listener, tells each step of the set-up, and disconnects.\n"
+                           "\n"
+                           "  --hold                 stay connected until the remote ends it, or SIGINT\n";
+
+static void print_ip(const minke_address_t *address, char *out, size_t capacity)
+{
+    if (address->family == MINKE_FAMILY_IP4) {
+        (void)snprintf(out, capacity, "%u.%u.%u.%u:%u", address->ip[0], address->ip[1], address->ip[2], address->ip[3],
+                       address->port);
+        return;
+    }
+    size_t at = (size_t)snprintf(out, capacity, "[");
+    for (size_t i = 0; i < 16 && at < capacity; i += 2) {
+        at += (size_t)snprintf(out + at, capacity - at, "%s%x", i > 0 ? ":" : "",
+                               (unsigned)address->ip[i] << 8 | address->ip[i + 1]);
+    }
+    if (at < capacity) (void)snprintf(out + at, capacity - at, "]:%u", address->port);
+}
+
+static json_t *describe(const cli_dialing_t *dialing)
+{
+    minke_connection_stats_t stats;
+    char remote[64] = "";
+    if (minke_stats(dialing->host, dialing->connection, &stats) == MINKE_OK) {
+        print_ip(&stats.path.remote, remote, sizeof remote);
+    }
+    if (!cli_output.json) {
+        (void)printf("connected to %s at %s, version %d, in %.1f ms\n", dialing->peer, remote, stats.version,
+                     dialing->setup_ms);
+        (void)fflush(stdout);
+    }
+    return json_pack("{s:s, s:f, s:s, s:s, s:i}", "peer", dialing->peer, "setup_ms", dialing->setup_ms, "path",
+                     "direct", "remote", remote, "direct_version", stats.version);
+}
+
+static int hold(cli_dialing_t *dialing)
+{
+    minke_event_t event;
+    int code = -1;
+    while (cli_dialing_event(dialing, &event, -1, &code)) continue;
+    return code;
+}
+
+int cli_dial(int argc, char **argv)
+{
+    static const struct option known[] = {CLI_DIALING_OPTIONS, {"hold", no_argument, NULL, 'H'}, {NULL, 0, NULL, 0}};
+    cli_dialing_t dialing = {0};
+    bool keep = false, valid;
+    for (int c; (c = getopt_long(argc, argv, "vh", known, NULL)) != -1;) {
+        if (c == 'h') {
+            (void)printf("%s%s", help, cli_dialing_help);
+            return EXIT_DONE;
+        }
+        if (c == 'H') keep = true;
+        else if (!cli_dialing_option(&dialing, c, optarg, &valid) || !valid) return EXIT_USAGE;
+    }
+    if (optind != argc - 1) {
+        (void)fprintf(stderr, "%s%s", help, cli_dialing_help);
+        return EXIT_USAGE;
+    }
+    dialing.addr = argv[optind];
+    int code = cli_dialing_connect(&dialing);
+    if (code < 0) {
+        json_t *fields = describe(&dialing);
+        if (keep) {
+            json_decref(fields);
+            code = hold(&dialing);
+        } else {
+            code = cli_result(EXIT_DONE, NULL, NULL, fields);
+        }
+    }
+    cli_dialing_free(&dialing);
+    return code;
+}

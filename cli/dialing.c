@@ -1,0 +1,199 @@
+#include "dialing.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* How long version 1 goes unanswered before version 2 is tried beside it: js and rust listeners know only the first. */
+enum { SECOND_VERSION_AFTER_MS = 500, TIMEOUT_MS = 15000 };
+
+const char cli_dialing_help[] =
+    "  --direct-version 1|2   of webrtc-direct (default: 1, and 2 beside it after 500 ms without an answer)\n"
+    "  --timeout SECONDS      for the set-up (default 15)\n"
+    "  --key FILE             our identity; made if it does not exist (default: a new one)\n"
+    "  --json                 one JSON object per line\n"
+    "  -v, -vv                narrate on stderr: set-up steps; everything\n"
+    "  -h, --help             this text\n";
+
+bool cli_number(const char *option, const char *text, long low, long high, long *out)
+{
+    char *end;
+    errno = 0;
+    *out = strtol(text, &end, 10);
+    if (errno == 0 && end != text && *end == 0 && *out >= low && *out <= high) return true;
+    cli_complain("%s wants a number from %ld to %ld, not: %s", option, low, high, text);
+    return false;
+}
+
+double cli_now_ms(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+bool cli_dialing_option(cli_dialing_t *dialing, int c, const char *value, bool *valid)
+{
+    long number = 0;
+    *valid = true;
+    switch (c) {
+    case 'D':
+        *valid = cli_number("--direct-version", value, 1, 2, &number);
+        dialing->version = (int)number;
+        return true;
+    case 'T':
+        *valid = cli_number("--timeout", value, 1, 3600, &number);
+        dialing->timeout_ms = (int)number * 1000;
+        return true;
+    case 'K': dialing->key = value; return true;
+    case 'J': cli_output.json = true; return true;
+    case 'v': cli_output.verbose++; return true;
+    default: return false;
+    }
+}
+
+/* ---- steps, from the trace ---- */
+
+typedef struct step_context {
+    cli_dialing_t *dialing;
+    minke_trace_t narration;
+} step_context_t;
+
+static step_context_t context;
+
+static void on_trace(void *user, const minke_trace_event_t *event)
+{
+    step_context_t *c = user;
+    if (c->narration.event != NULL) c->narration.event(c->narration.user, event);
+    if (strcmp(event->name, "step_done") != 0) return;
+    if (c->dialing->answered == 0) c->dialing->answered = event->connection;
+    if (event->connection != c->dialing->answered) return;
+    const char *layer = minke_layer_name(event->layer);
+    const double ms = (double)event->value / 1000;
+    cli_event(json_pack("{s:s, s:s, s:f}", "event", "step", "step", layer, "ms", ms), "%-6s %8.1f ms", layer, ms);
+}
+
+static minke_host_t *make_host(cli_dialing_t *dialing)
+{
+    unsigned char key[CLI_KEY_MAX];
+    minke_host_options_t options;
+    minke_host_defaults(&options);
+    context = (step_context_t){dialing, cli_trace()};
+    options.transport.trace = (minke_trace_t){&context, on_trace};
+    options.transport.dial_after = (minke_time_t)dialing->timeout_ms * 1000;
+    if (dialing->key != NULL) {
+        const long len = cli_load_or_make_key(dialing->key, key);
+        if (len < 0) return NULL;
+        options.transport.private_key = key;
+        options.transport.private_key_len = (size_t)len;
+    }
+    return minke_host_new(&options);
+}
+
+/* ---- attempts ---- */
+
+static int attempt(cli_dialing_t *dialing, int index, int version)
+{
+    const int error = minke_dial(dialing->host, dialing->addr, version, &dialing->attempts[index]);
+    if (error == MINKE_OK) return -1;
+    cli_complain("%s cannot be dialled: %s. It should look like "
+                 "/ip4/192.0.2.1/udp/9090/webrtc-direct/certhash/uEi.../p2p/12D3...",
+                 dialing->addr, minke_error_text(error));
+    return cli_result(EXIT_USAGE, "host", minke_error_text(error), NULL);
+}
+
+/* Once one attempt has been answered the other has nothing to gain. */
+static void drop_the_other(cli_dialing_t *dialing)
+{
+    if (dialing->answered == 0) return;
+    for (int i = 0; i < 2; i++) {
+        if (dialing->attempts[i] == 0 || dialing->attempts[i] == dialing->answered) continue;
+        (void)minke_close(dialing->host, dialing->attempts[i]);
+        dialing->attempts[i] = 0;
+    }
+}
+
+static void on_event(cli_dialing_t *dialing, const minke_event_t *event)
+{
+    if (event->type == MINKE_EVENT_CONNECTED) {
+        dialing->connection = event->connection;
+        (void)strcpy(dialing->peer, event->peer);
+    } else if (event->type == MINKE_EVENT_DISCONNECTED) {
+        for (int i = 0; i < 2; i++) {
+            if (dialing->attempts[i] != event->connection) continue;
+            dialing->attempts[i] = 0;
+            if (event->close.layer >= dialing->failure.layer) dialing->failure = event->close;
+        }
+    }
+}
+
+static int failed(const cli_dialing_t *dialing)
+{
+    const bool local = dialing->failure.layer == MINKE_LAYER_NETWORK && dialing->failure.code == MINKE_ERROR_SYSTEM;
+    return cli_result(local ? EXIT_LOCAL : EXIT_REMOTE, minke_layer_name(dialing->failure.layer), dialing->failure.text,
+                      NULL);
+}
+
+static int wait_until_connected(cli_dialing_t *dialing, double begun)
+{
+    minke_event_t event;
+    bool second_due = dialing->version == 0;
+    while (dialing->connection == 0) {
+        if (cli_stopped()) return cli_result(EXIT_DONE, NULL, NULL, NULL);
+        const double left = begun + SECOND_VERSION_AFTER_MS - cli_now_ms();
+        if (second_due && (dialing->answered != 0 || left <= 0)) {
+            second_due = false;
+            const int code = dialing->answered != 0 ? -1 : attempt(dialing, 1, 2);
+            if (code >= 0) return code;
+        }
+        const int result = minke_wait(dialing->host, &event, second_due ? (int)left + 1 : -1);
+        if (result == MINKE_OK) on_event(dialing, &event);
+        drop_the_other(dialing);
+        if (dialing->attempts[0] == 0 && dialing->attempts[1] == 0 && dialing->connection == 0) {
+            return failed(dialing);
+        }
+    }
+    dialing->setup_ms = cli_now_ms() - begun;
+    return -1;
+}
+
+int cli_dialing_connect(cli_dialing_t *dialing)
+{
+    if (dialing->timeout_ms == 0) dialing->timeout_ms = TIMEOUT_MS;
+    cli_catch_signals();
+    dialing->host = make_host(dialing);
+    if (dialing->host == NULL) return cli_result(EXIT_LOCAL, "host", "could not start", NULL);
+    const double begun = cli_now_ms();
+    const int code = attempt(dialing, 0, dialing->version == 2 ? 2 : 1);
+    return code >= 0 ? code : wait_until_connected(dialing, begun);
+}
+
+bool cli_dialing_event(cli_dialing_t *dialing, minke_event_t *event, int timeout_ms, int *code)
+{
+    for (const double until = cli_now_ms() + timeout_ms;;) {
+        const double left = until - cli_now_ms();
+        if (cli_stopped()) {
+            *code = cli_result(EXIT_DONE, NULL, NULL, NULL);
+            return false;
+        }
+        if (timeout_ms >= 0 && left <= 0) {
+            *code = -1;
+            return false;
+        }
+        const int result = minke_wait(dialing->host, event, timeout_ms >= 0 ? (int)left + 1 : -1);
+        if (result != MINKE_OK) continue;
+        if (event->type == MINKE_EVENT_DISCONNECTED && event->connection == dialing->connection) {
+            dialing->failure = event->close;
+            *code = failed(dialing);
+            return false;
+        }
+        return true;
+    }
+}
+
+void cli_dialing_free(cli_dialing_t *dialing)
+{
+    minke_host_free(dialing->host);
+    dialing->host = NULL;
+}

@@ -1,0 +1,44 @@
+/* What `dial`, `ping` and `id` share: options, a host, and the way to a connected peer with its steps told. */
+#ifndef MINKE_CLI_DIALING_H
+#define MINKE_CLI_DIALING_H
+
+#include "cli.h"
+
+typedef struct cli_dialing {
+    const char *addr;
+    int version;    /* 1, 2, or 0: version 1 at once, version 2 after 500 ms without any answer */
+    int timeout_ms; /* for the whole set-up */
+    const char *key;
+
+    minke_host_t *host;
+    minke_connection_t attempts[2]; /* [0] the first, [1] the second; 0: none, or ended */
+    minke_connection_t answered;    /* the attempt whose checks were answered first */
+    minke_connection_t connection;  /* once it is up */
+    char peer[MINKE_PEER_BYTES];
+    double setup_ms;
+    minke_close_t failure; /* of the attempt that got furthest */
+} cli_dialing_t;
+
+/* The options that all of these commands have; `c` is what getopt_long gave. False: not one of them. */
+#define CLI_DIALING_OPTIONS                                                                                            \
+    {"direct-version", required_argument, NULL, 'D'}, {"timeout", required_argument, NULL, 'T'},                       \
+        {"key", required_argument, NULL, 'K'}, {"json", no_argument, NULL, 'J'},                                       \
+    {                                                                                                                  \
+        "help", no_argument, NULL, 'h'                                                                                 \
+    }
+bool cli_dialing_option(cli_dialing_t *dialing, int c, const char *value, bool *valid);
+extern const char cli_dialing_help[];
+
+/* Dials until connected, failed, timed out or stopped. Returns -1 to go on, else the exit code, with everything said.
+ */
+int cli_dialing_connect(cli_dialing_t *dialing);
+/* The next event; false: the connection has ended, a signal came, or the time is over. `*code` is then the exit code,
+ * with everything said, or -1 when it was the time. */
+bool cli_dialing_event(cli_dialing_t *dialing, minke_event_t *event, int timeout_ms, int *code);
+void cli_dialing_free(cli_dialing_t *dialing);
+
+/* A whole number in a range; false after complaining. */
+bool cli_number(const char *option, const char *text, long low, long high, long *out);
+double cli_now_ms(void);
+
+#endif
