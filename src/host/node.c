@@ -301,6 +301,13 @@ static void selected(minke_node_t *node, minke_node_stream_t *s)
     tell(node, s);
 }
 
+/* The remote has nothing more to say. Who asked must still be able to read our last `na`, which a reset would undo. */
+static void end_negotiation(minke_node_t *node, minke_node_stream_t *s)
+{
+    if (s->inbound) (void)minke_transport_finish(node->transport, s->id, node->now);
+    else (void)minke_transport_reset(node->transport, s->id, 0, node->now);
+}
+
 /* One run of input through the negotiation. False: it needs more, or is over. */
 static bool negotiate_some(minke_node_t *node, minke_node_stream_t *s)
 {
@@ -310,7 +317,7 @@ static bool negotiate_some(minke_node_t *node, minke_node_stream_t *s)
     const uint8_t *data;
     size_t taken = 0;
     ssize_t n = minke_transport_peek(node->transport, s->id, &data);
-    if (n == 0) (void)minke_transport_reset(node->transport, s->id, 0, node->now);
+    if (n == 0) end_negotiation(node, s);
     if (n <= 0) return false;
     if (n > PIECE_MAX) n = PIECE_MAX;
     lookup_context_t context = {node, s};

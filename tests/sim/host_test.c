@@ -265,6 +265,20 @@ static void an_unknown_protocol_is_refused(void **state)
     tear_down(&s);
 }
 
+/* Also when the remote has already said all that it wants to say. */
+static void a_refusal_is_heard_after_our_end(void **state)
+{
+    (void)state;
+    scene_t s;
+    set_up(&s);
+    assert_true(run(&s, 5 * SECOND, both_identified));
+    open_stream(&s, "/nobody/1.0.0");
+    write_all(&s, "hello", 5);
+    assert_true(run(&s, 5 * SECOND, client_closed));
+    assert_int_equal(s.at_client.error, MINKE_ERROR_UNSUPPORTED);
+    tear_down(&s);
+}
+
 /* A stream on which nothing is said ends after ten seconds; the application never hears of it. */
 static void a_silent_negotiation_times_out(void **state)
 {
@@ -310,6 +324,7 @@ int main(void)
         cmocka_unit_test(perf_without_its_header_is_reset),
         cmocka_unit_test(an_echo_by_the_application),
         cmocka_unit_test(an_unknown_protocol_is_refused),
+        cmocka_unit_test(a_refusal_is_heard_after_our_end),
         cmocka_unit_test(a_silent_negotiation_times_out),
         cmocka_unit_test(protocols_have_sane_names),
     };
