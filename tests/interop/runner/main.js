@@ -5,6 +5,7 @@ import { networkInterfaces } from 'node:os';
 import { chromium_path, open_page, prepare_network } from './chromium.js';
 import { start_listener, start_shim } from './listener.js';
 import { cell_budget, narrow, plan } from './plan.js';
+import { minke_dials } from './minke_dials.js';
 import { LineProcess, say_exit } from './processes.js';
 import { here, read_options, root } from './options.js';
 import { print_result, print_table } from './table.js';
@@ -141,7 +142,12 @@ async function run_peer(options, peer) {
   }
   let listener, shim;
   try {
-    listener = await start_listener(options, peer, `${logs}${peer.id}.listener.log`);
+    const js_listens = { ...options, self_test: options.self_test || peer.kind === 'minke' };
+    listener = await start_listener(js_listens, peer, `${logs}${peer.id}.listener.log`);
+    if (peer.kind === 'minke') {
+      await minke_dials(options, peer, listener.address, `${logs}${peer.id}.minke.log`, record);
+      return;
+    }
     if (peer.path != null)
       shim = await start_shim(listener.address, peer.path, options.seed, `${logs}${peer.id}.shim.log`);
     await run_job(options, peer, listener, shim?.address ?? listener.address);

@@ -1,6 +1,7 @@
 // Which peers run which cells. A peer is one dialer set up one way, with a listener process of its own.
 import '../peers/polyfill.js';
 import { cells } from '../peers/cells.js';
+import { DIALS } from './minke_dials.js';
 
 const LOSSY = ['lossy-echo-8MiB', 'lossy-streams-2000'];
 const PLAIN = cells.map(cell => cell.name).filter(name => !LOSSY.includes(name));
@@ -34,6 +35,7 @@ export function plan({ all, lanes }) {
     { id: 'js-ip6', ...node, listen: IP6, cells: [...AROUND, ...(all ? PLAIN : FEW)] },
     { id: 'chromium-v1', ...chromium_v1, cells: [...AROUND, ...PLAIN] },
     { id: 'chromium-v2', ...chromium_v2, cells: ['munging-refused', ...AROUND, ...PLAIN] },
+    { id: 'to-js', family: 'js', kind: 'minke', listen: IP4, cells: DIALS },
     { id: 'go', family: 'go', cells: ['dial'], missing: 'dialling from go comes later' },
   ];
   return peers.map(peer => ({ params: {}, ...peer, chosen: all || !peer.extra }));
@@ -55,7 +57,7 @@ export function narrow(peers, only) {
 }
 
 export function cell_order() {
-  return [...FIRST, ...cells.map(cell => cell.name), ...LAST];
+  return [...new Set([...FIRST, ...cells.map(cell => cell.name), ...DIALS, ...LAST])];
 }
 
 export const cell_budget = name => cells.find(cell => cell.name === name)?.budget ?? 0;

@@ -1,0 +1,99 @@
+// The other way round: `minke dial` and its sisters against a listener of js-libp2p in Node.
+import { createHash, randomBytes } from 'node:crypto';
+import { spawn } from 'node:child_process';
+import { LineProcess, say_exit } from './processes.js';
+
+export const DIALS = ['dial', 'ping', 'identify-read', 'echo-8MiB', 'perf-up', 'perf-down', 'wrong-certhash',
+  'wrong-peer-id', 'nobody-there'];
+
+const MIB = 1024 * 1024;
+const sha256 = bytes => createHash('sha256').update(bytes).digest('hex');
+
+/** Runs a command to its end: its lines, its result line, its exit. */
+async function run(options, log_path, args) {
+  const child = new LineProcess(options.minke, [...args, '--json'], log_path);
+  const limit = setTimeout(() => child.stop(), 60_000);
+  const exit = await child.exit;
+  clearTimeout(limit);
+  return { exit, lines: child.lines, result: child.lines.find(line => line.event === 'result') };
+}
+
+function must_succeed({ exit, result }) {
+  if (exit.code !== 0 || !result?.ok) throw new Error(`${say_exit(exit)}, ${JSON.stringify(result ?? null)}`);
+  return result;
+}
+
+function must_fail_in(layer, { exit, result }) {
+  if (exit.code !== 1 || result?.ok !== false || result.layer !== layer)
+    throw new Error(`wanted exit code 1 and layer ${layer}: ${say_exit(exit)}, ${JSON.stringify(result ?? null)}`);
+  return result.error;
+}
+
+/** All of the bytes through `minke cat`, and back. */
+function echo_through_cat(options, address, bytes) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(options.minke, ['cat', address, '/echo/1.0.0'], { stdio: ['pipe', 'pipe', 'ignore'] });
+    const parts = [];
+    const limit = setTimeout(() => child.kill('SIGKILL'), 60_000);
+    child.stdout.on('data', part => parts.push(part));
+    child.on('error', reject);
+    child.on('close', code => {
+      clearTimeout(limit);
+      if (code === 0) resolve(Buffer.concat(parts));
+      else reject(new Error(`minke cat ended with ${code}`));
+    });
+    child.stdin.end(bytes);
+  });
+}
+
+/** An address that differs in one component. */
+function with_other(address, name, value) {
+  const parts = address.split('/');
+  parts[parts.indexOf(name) + 1] = value;
+  return parts.join('/');
+}
+
+function dials_of(options, address, log_path) {
+  const minke = (...args) => run(options, log_path, args);
+  const other_hash = `u${Buffer.concat([Buffer.from([0x12, 0x20]), Buffer.alloc(32, 7)]).toString('base64url')}`;
+  return {
+    dial: async () => `set up in ${must_succeed(await minke('dial', address)).setup_ms.toFixed(0)} ms`,
+    ping: async () => `median ${must_succeed(await minke('ping', '-c', '20', '-i', '0', address)).median_ms.toFixed(1)} ms`,
+    'identify-read': async () => {
+      const { agent, protocols } = must_succeed(await minke('id', address));
+      if (!protocols.includes('/ipfs/ping/1.0.0')) throw new Error(`no ping among ${protocols}`);
+      return `${agent}, ${protocols.length} protocols`;
+    },
+    'echo-8MiB': async () => {
+      const bytes = randomBytes(8 * MIB);
+      const back = await echo_through_cat(options, address, bytes);
+      if (sha256(back) !== sha256(bytes)) throw new Error(`other bytes came back, ${back.length} of them`);
+      return '8 MiB through minke cat';
+    },
+    'perf-up': async () => {
+      const result = must_succeed(await minke('perf', '--upload', '16M', '--download', '0', address));
+      return `${(result.upload_bytes / 1e6 / result.upload_s).toFixed(1)} MB/s for 16 MiB`;
+    },
+    'perf-down': async () => {
+      const result = must_succeed(await minke('perf', '--upload', '0', '--download', '16M', address));
+      return `${(result.download_bytes / 1e6 / result.download_s).toFixed(1)} MB/s for 16 MiB`;
+    },
+    'wrong-certhash': async () => must_fail_in('dtls', await minke('dial', with_other(address, 'certhash', other_hash))),
+    'wrong-peer-id': async () => must_fail_in('noise', await minke('dial',
+      with_other(address, 'p2p', '12D3KooWBtg3aaRMjxwedh83aGiUkwSxDwUZkzuJcfaqUmo7R3pq'))),
+    'nobody-there': async () => must_fail_in('ice', await minke('dial', '--timeout', '2',
+      with_other(address, 'udp', '9'))),
+  };
+}
+
+export async function minke_dials(options, peer, address, log_path, record) {
+  const dials = dials_of(options, address, log_path);
+  for (const cell of peer.cells.filter(name => dials[name] != null)) {
+    const begun = Date.now();
+    try {
+      record(peer, cell, 'pass', await dials[cell](), Date.now() - begun);
+    } catch (error) {
+      record(peer, cell, 'fail', error.message, Date.now() - begun);
+    }
+  }
+}
