@@ -107,7 +107,7 @@ typedef struct minke_close {
     minke_layer_t layer;
     int code;       /**< of that layer: a DTLS alert, an SCTP error cause; else a negative MINKE_ERROR_*; 0: orderly */
     bool by_remote; /**< the remote began it */
-    char text[96];  /**< a sentence for people, terminated */
+    char text[192]; /**< a sentence for people, terminated */
 } minke_close_t;
 
 #ifdef __cplusplus

@@ -74,6 +74,7 @@ typedef struct minke_sctp_out_stream {
 } minke_sctp_out_stream_t;
 
 struct minke_sctp {
+    bool takes_large_messages; /* the peer's stack is known to hand messages of 16 KiB on whole */
     const minke_env_t *env;
     minke_sctp_options_t options;
     minke_sctp_user_t user;

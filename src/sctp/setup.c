@@ -277,10 +277,21 @@ static void established(minke_sctp_t *sctp, minke_time_t now)
     minke__trace(sctp->env, now, sctp->connection, MINKE_LAYER_SCTP, "established", "", sctp->streams_out);
 }
 
-static bool is_ours(const init_t *init)
+static bool cookie_begins(const init_t *init, const char mark[8])
 {
-    return init->has_cookie && init->cookie.len == COOKIE_BYTES &&
-           memcmp(init->cookie.data, cookie_mark, sizeof cookie_mark) == 0;
+    return init->has_cookie && init->cookie.len >= 8 && memcmp(init->cookie.data, mark, 8) == 0;
+}
+
+static bool is_ours(const init_t *init) { return init->cookie.len == COOKIE_BYTES && cookie_begins(init, cookie_mark); }
+
+/*
+ * The stack tells what is behind it (spec/sctp.md 4). Browsers, libdatachannel and Minke hand a message of any size on;
+ * behind pion there is go-libp2p, which reads through a buffer of 4096 bytes and fails with "short buffer" on a longer
+ * message that begins with the length prefix (seen in 0.51). webrtc-rs has a random cookie like pion's.
+ */
+static bool takes_large_messages(const init_t *init)
+{
+    return is_ours(init) || cookie_begins(init, "dcSCTP00") || cookie_begins(init, "KAME-BSD");
 }
 
 void minke__sctp_recv_init_ack(minke_sctp_t *sctp, minke_reader_t body, minke_time_t now)
@@ -293,6 +304,7 @@ void minke__sctp_recv_init_ack(minke_sctp_t *sctp, minke_reader_t body, minke_ti
         return;
     }
     sctp->in.one_sack = is_ours(&init);
+    sctp->takes_large_messages = takes_large_messages(&init);
     if (sctp->state != MINKE_SCTP_COOKIE_WAIT) return;
     if (!is_valid(&init.peer)) {
         refuse(sctp, &init.peer, now);

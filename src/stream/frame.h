@@ -21,10 +21,11 @@ typedef enum minke_frame_flag {
 } minke_frame_flag_t;
 
 enum {
-    MINKE_FRAME_BYTES_MAX = 16384,   /* a frame of ours, prefix included: what every peer accepts */
-    MINKE_FRAME_PAYLOAD_MAX = 16377, /* its payload: the usual 7 bytes of overhead stay free */
-    MINKE_FRAME_HEADROOM = 5,        /* uvarint of the length, tag, uvarint of the payload's length */
-    MINKE_FRAME_CONTROL_MAX = 9      /* length, flag, and an errorCode of five bytes */
+    MINKE_FRAME_BYTES_MAX = 16384,    /* a frame of ours, prefix included: what every peer accepts */
+    MINKE_FRAME_PAYLOAD_MAX = 16377,  /* its payload: the usual 7 bytes of overhead stay free */
+    MINKE_FRAME_PAYLOAD_SMALL = 4089, /* the same for remotes that read through a buffer of 4096 bytes */
+    MINKE_FRAME_HEADROOM = 5,         /* uvarint of the length, tag, uvarint of the payload's length */
+    MINKE_FRAME_CONTROL_MAX = 9       /* length, flag, and an errorCode of five bytes */
 };
 
 /* All zero at the start of a channel. */

@@ -7,7 +7,7 @@
 
 #include "stream/mux_state.h"
 
-enum { BLOCK_MIN = 128, BLOCK_MAX = MINKE_FRAME_PAYLOAD_MAX };
+enum { BLOCK_MIN = 128 };
 
 /* ---- room */
 
@@ -51,6 +51,14 @@ bool minke__stream_offer_room(minke_mux_stream_t *stream)
 
 /* ---- blocks */
 
+/* A frame is one SCTP message, so this is where a remote that takes only small ones is spared. */
+static size_t block_max(const minke_mux_stream_t *stream)
+{
+    const minke_sctp_t *sctp = stream->mux->sctp;
+    const bool large = sctp != NULL && minke__sctp_takes_large_messages(sctp);
+    return large ? MINKE_FRAME_PAYLOAD_MAX : MINKE_FRAME_PAYLOAD_SMALL;
+}
+
 /* `capacity` of payload; the last block itself, moved perhaps, or NULL with nothing changed. */
 static minke_message_t *grow_last(minke_mux_stream_t *stream, size_t capacity)
 {
@@ -77,12 +85,13 @@ static minke_message_t *append_block(minke_mux_stream_t *stream, size_t capacity
 /* A last block with room for at least one byte, better for `wanted`; NULL: out of memory. */
 static minke_message_t *block_with_room(minke_mux_stream_t *stream, size_t wanted)
 {
+    const size_t max = block_max(stream);
     minke_message_t *last = *stream->unsent_last;
-    if (last == NULL) return append_block(stream, least(wanted > BLOCK_MIN ? wanted : BLOCK_MIN, BLOCK_MAX));
+    if (last == NULL) return append_block(stream, least(wanted > BLOCK_MIN ? wanted : BLOCK_MIN, max));
     if (last->end < last->capacity) return last;
     const size_t held = last->end - last->start;
-    if (held == BLOCK_MAX) return append_block(stream, BLOCK_MAX);
-    return grow_last(stream, least(held + (wanted > held ? wanted : held), BLOCK_MAX));
+    if (held >= max) return append_block(stream, max);
+    return grow_last(stream, least(held + (wanted > held ? wanted : held), max));
 }
 
 static size_t append(minke_mux_stream_t *stream, const uint8_t *data, size_t len)

@@ -1,20 +1,22 @@
 // `minke listen` under test, or the js listener in its place, and the bad network before it.
 import { execFileSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
+import { go_peer } from './go.js';
 import { LineProcess, say_exit } from './processes.js';
 import { here, root } from './options.js';
 
 const TEST_PROTOCOLS = '--test-protocols';
 
-function command_of(options) {
-  return options.self_test ? [process.execPath, `${here}peers/js_listener.js`] : [options.minke];
+function command_of({ listener, minke }) {
+  if (listener === 'go') return [go_peer()];
+  return listener === 'js' ? [process.execPath, `${here}peers/js_listener.js`, 'listen', '--json'] : [minke, 'listen', '--json'];
 }
 
 async function start(options, peer, log_path, with_test_protocols) {
   const [command, ...first] = command_of(options);
-  const args = [...first, 'listen', '--json', '--listen', peer.listen];
-  if (with_test_protocols) args.push(TEST_PROTOCOLS);
-  if (options.verbose) args.push('-vv');
+  const args = [...first, '--listen', peer.listen];
+  if (with_test_protocols && options.listener !== 'go') args.push(TEST_PROTOCOLS);
+  if (options.verbose && options.listener !== 'go') args.push('-vv');
   const listener = new LineProcess(command, args, log_path);
   const family = peer.listen.split('/')[1];
   const line = await listener.find(each => each.event === 'listening' && each.addr.startsWith(`/${family}/`), 20_000);

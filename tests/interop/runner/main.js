@@ -5,6 +5,7 @@ import { networkInterfaces } from 'node:os';
 import { chromium_path, open_page, prepare_network } from './chromium.js';
 import { start_listener, start_shim } from './listener.js';
 import { cell_budget, narrow, plan } from './plan.js';
+import { go_peer, has_go } from './go.js';
 import { minke_dials } from './minke_dials.js';
 import { LineProcess, say_exit } from './processes.js';
 import { here, read_options, root } from './options.js';
@@ -24,6 +25,7 @@ function record(peer, cell, state, facts, ms) {
 /** Why a peer cannot run at all, or null. */
 function what_is_missing(peer) {
   if (peer.missing != null) return peer.missing;
+  if (peer.family === 'go' && !has_go()) return 'Go is not installed (1.25 or later, apt-get install golang may be older)';
   if (peer.kind === 'chromium') {
     if (chromium_path() == null) return 'Chromium is not installed (apt-get install chromium)';
     return prepare_network();
@@ -52,6 +54,17 @@ async function run_node_job(options, peer, job, report) {
   return {
     done: child.find(line => line.event === 'done', 3_600_000).then(async line => {
       if (line == null) throw new Error(`the Node peer ended early: ${say_exit(await child.exit)}`);
+    }),
+    stop: () => child.stop(),
+  };
+}
+
+async function run_go_job(options, peer, job, report) {
+  const child = new LineProcess(go_peer(), ['-direct-version', `${job.version}`, job.address], `${logs}${peer.id}.peer.log`);
+  child.each(report);
+  return {
+    done: child.find(line => line.event === 'done', 3_600_000).then(async line => {
+      if (line == null) throw new Error(`the go peer ended early: ${say_exit(await child.exit)}`);
     }),
     stop: () => child.stop(),
   };
@@ -90,7 +103,8 @@ async function run_job(options, peer, listener, address) {
   };
   const report = line => on_report(peer, listener, line);
   const limit = 60 + names.reduce((sum, name) => sum + cell_budget(name), 0);
-  const running = await (peer.kind === 'chromium' ? run_page_job : run_node_job)(options, peer, job, report);
+  const start = { chromium: run_page_job, go: run_go_job, node: run_node_job }[peer.kind];
+  const running = await start(options, peer, job, report);
   let timer;
   const late = new Promise((_, reject) => {
     timer = setTimeout(() => reject(new Error(`the peer did not end within ${limit} s`)), limit * 1000);
@@ -142,8 +156,8 @@ async function run_peer(options, peer) {
   }
   let listener, shim;
   try {
-    const js_listens = { ...options, self_test: options.self_test || peer.kind === 'minke' };
-    listener = await start_listener(js_listens, peer, `${logs}${peer.id}.listener.log`);
+    const listens = { ...options, listener: peer.kind === 'minke' ? peer.listener ?? 'js' : options.self_test ? 'js' : 'minke' };
+    listener = await start_listener(listens, peer, `${logs}${peer.id}.listener.log`);
     if (peer.kind === 'minke') {
       await minke_dials(options, peer, listener.address, `${logs}${peer.id}.minke.log`, record);
       return;

@@ -22,10 +22,13 @@ const PATH = { delay: 25, loss: 3, 'spare-after': 1000 };
 const SLOW = { longest_gap: 3000, finish_patience: 120_000 };
 
 /** `background` peers wait more than they work and run beside everything else; `extra` ones only with --all. */
-export function plan({ all, lanes }) {
+export function plan({ all, lanes, require }) {
   const node = { family: 'js', kind: 'node', listen: IP4 };
   const chromium_v1 = { family: 'chromium', kind: 'chromium', version: 1, listen: IP4 };
   const chromium_v2 = { ...chromium_v1, version: 2, trials: NO_MUNGING };
+  // Building go-libp2p takes minutes, so it runs when it is asked for.
+  const go = { family: 'go', kind: 'go', listen: IP4, extra: true, cells: [...AROUND, 'ping', 'identify-read', 'echo-sizes',
+    'echo-8MiB', 'streams-256', 'streams-2000', 'unsupported', 'silence'] };
   const lossy = { path: PATH, background: true, cells: [...LOSSY, 'clean-exit'], params: { ...SLOW, lanes } };
   const peers = [
     { id: 'js-lossy', ...node, ...lossy },
@@ -36,9 +39,12 @@ export function plan({ all, lanes }) {
     { id: 'chromium-v1', ...chromium_v1, cells: [...AROUND, ...PLAIN] },
     { id: 'chromium-v2', ...chromium_v2, cells: ['munging-refused', ...AROUND, ...PLAIN] },
     { id: 'to-js', family: 'js', kind: 'minke', listen: IP4, cells: DIALS },
-    { id: 'go', family: 'go', cells: ['dial'], missing: 'dialling from go comes later' },
+    { id: 'go-v1', ...go, version: 1 },
+    { id: 'go-v2', ...go, version: 2 },
+    { id: 'to-go', family: 'go', kind: 'minke', listener: 'go', listen: IP4, cells: DIALS.filter(name => !name.startsWith('perf')), extra: true },
   ];
-  return peers.map(peer => ({ params: {}, ...peer, chosen: all || !peer.extra }));
+  const asked_for = peer => require.includes(peer.family);
+  return peers.map(peer => ({ params: {}, ...peer, chosen: all || !peer.extra || (peer.family === 'go' && asked_for(peer)) }));
 }
 
 /** Narrows the plan to --only PEER[:CELL,CELL]. */

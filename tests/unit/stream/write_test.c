@@ -48,6 +48,29 @@ static void test_small_writes_share_a_frame(void **state)
     bench_free(b);
 }
 
+/* go-libp2p 0.51 reads through a buffer of 4096 bytes. */
+static void test_a_remote_that_takes_small_messages_only(void **state)
+{
+    (void)state;
+    enum { SMALL_MAX = 4089, LEN = 3 * SMALL_MAX + 100 };
+    bench_t *b = bench_surfaced();
+    minke_mux_stream_t *s = accepted(b, 2);
+    b->sctp->small_messages = true;
+    assert_int_equal(minke__mux_write(s, pattern, LEN), LEN);
+    size_t at = 0;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(frame_of_pattern(b, 2, at), SMALL_MAX);
+        at += SMALL_MAX;
+    }
+    assert_int_equal(frame_of_pattern(b, 2, at), 100);
+    out_nothing(b);
+    /* Once the remote is known to take more, frames grow. */
+    b->sctp->small_messages = false;
+    assert_int_equal(minke__mux_write(s, pattern, PAYLOAD_MAX), PAYLOAD_MAX);
+    assert_int_equal(frame_of_pattern(b, 2, 0), PAYLOAD_MAX);
+    bench_free(b);
+}
+
 static void test_every_size_round_the_frame(void **state)
 {
     (void)state;
@@ -283,6 +306,7 @@ int main(void)
     fill_pattern();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small_writes_share_a_frame),
+        cmocka_unit_test(test_a_remote_that_takes_small_messages_only),
         cmocka_unit_test(test_every_size_round_the_frame),
         cmocka_unit_test(test_send_buffer_of_a_stream),
         cmocka_unit_test(test_no_writable_without_need),
