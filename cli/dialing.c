@@ -1,6 +1,7 @@
 #include "dialing.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -118,7 +119,7 @@ static void on_event(cli_dialing_t *dialing, const minke_event_t *event)
 {
     if (event->type == MINKE_EVENT_CONNECTED) {
         dialing->connection = event->connection;
-        (void)strcpy(dialing->peer, event->peer);
+        (void)snprintf(dialing->peer, sizeof dialing->peer, "%s", event->peer);
     } else if (event->type == MINKE_EVENT_DISCONNECTED) {
         for (int i = 0; i < 2; i++) {
             if (dialing->attempts[i] != event->connection) continue;
