@@ -68,8 +68,7 @@ MINKE_API void minke_transport_defaults(minke_transport_options_t *options);
  * @return MINKE_OK; MINKE_ERROR_NO_MEMORY; MINKE_ERROR_MALFORMED or MINKE_ERROR_UNSUPPORTED for a key that cannot be
  *         used; MINKE_ERROR_INVALID for options out of range; MINKE_ERROR_CRYPTO if OpenSSL refuses to work.
  */
-MINKE_API MINKE_MUST_USE int minke_transport_new(const minke_transport_options_t *options, minke_time_t now,
-                                                 minke_transport_t **out);
+MINKE_API MINKE_MUST_USE int minke_transport_new(const minke_transport_options_t *options, minke_transport_t **out);
 
 /** Ends everything without a word to the remotes (close connections first to say goodbye). NULL is allowed. */
 MINKE_API void minke_transport_free(minke_transport_t *transport);

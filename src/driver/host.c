@@ -25,6 +25,7 @@ minke_host_t *minke_host_new(const minke_host_options_t *options)
 {
     minke_host_options_t chosen;
     minke_host_defaults(&chosen);
+    if (options != NULL && options->size != sizeof chosen) return NULL;
     if (options != NULL) chosen = *options;
     minke_node_t *node;
     if (minke__node_new(&chosen, minke__clock_now(), &node) < 0) return NULL;

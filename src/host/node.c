@@ -20,9 +20,9 @@ const minke_service_t *minke__node_service(const minke_node_t *node, size_t inde
 
 int minke__node_new(const minke_host_options_t *options, minke_time_t now, minke_node_t **out)
 {
-    if (options->size != sizeof *options || strlen(options->agent) > 128) return MINKE_ERROR_INVALID;
+    if (strlen(options->agent) > 128) return MINKE_ERROR_INVALID;
     minke_transport_t *transport;
-    const int error = minke_transport_new(&options->transport, now, &transport);
+    const int error = minke_transport_new(&options->transport, &transport);
     if (error < 0) return error;
     minke_node_t *node = minke__alloc_zero(&transport->env, sizeof *node);
     if (node == NULL) {

@@ -24,10 +24,9 @@ void minke_transport_defaults(minke_transport_options_t *options)
 
 static bool options_are_valid(const minke_transport_options_t *o)
 {
-    return o->size == sizeof *o && o->connections_max > 0 && o->handshakes_max > 0 && o->strangers_max > 0 &&
-           o->receive_window >= 16384 && o->receive_window <= 1 << 30 && o->send_buffer >= 16384 &&
-           o->handshake_after > 0 && o->dial_after > 0 && o->silent_after > 0 &&
-           (o->public_key == NULL || o->sign != NULL);
+    return o->connections_max > 0 && o->handshakes_max > 0 && o->strangers_max > 0 && o->receive_window >= 16384 &&
+           o->receive_window <= 1 << 30 && o->send_buffer >= 16384 && o->handshake_after > 0 && o->dial_after > 0 &&
+           o->silent_after > 0 && (o->public_key == NULL || o->sign != NULL);
 }
 
 static int load_identity(minke_transport_t *t)
@@ -80,12 +79,12 @@ static int start(minke_transport_t *t)
     return t->strangers != NULL ? MINKE_OK : MINKE_ERROR_NO_MEMORY;
 }
 
-int minke_transport_new(const minke_transport_options_t *options, minke_time_t now, minke_transport_t **out)
+int minke_transport_new(const minke_transport_options_t *options, minke_transport_t **out)
 {
     minke_transport_options_t chosen;
     minke_transport_defaults(&chosen);
+    if (options != NULL && options->size != sizeof chosen) return MINKE_ERROR_INVALID;
     if (options != NULL) chosen = *options;
-    (void)now;
     if (!options_are_valid(&chosen)) return MINKE_ERROR_INVALID;
     if (chosen.allocator.reallocate == NULL) chosen.allocator = minke__default_allocator();
     if (chosen.random.fill == NULL) chosen.random = minke__default_random();

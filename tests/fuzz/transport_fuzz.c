@@ -161,7 +161,7 @@ static void start(void)
         options.allocator = sides[i].memory.env.allocator;
         options.random = sides[i].memory.env.random;
         sides[i].path = (minke_path_t){.local = addresses[i], .remote = addresses[1 - i]};
-        if (minke_transport_new(&options, now, &sides[i].transport) < 0) abort();
+        if (minke_transport_new(&options, &sides[i].transport) < 0) abort();
     }
     if (minke_transport_listen(sides[0].transport, &addresses[0], &socket) < 0) abort();
     if (minke_transport_address(sides[0].transport, &addresses[0], addr, sizeof addr) < 0) abort();

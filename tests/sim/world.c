@@ -46,7 +46,7 @@ sim_endpoint_t *sim_world_add(sim_world_t *world, const char *ip, const minke_tr
     if (options != NULL) chosen = *options;
     chosen.allocator = e->memory.env.allocator;
     chosen.random = e->memory.env.random;
-    if (minke_transport_new(&chosen, world->now, &e->transport) < 0) abort();
+    if (minke_transport_new(&chosen, &e->transport) < 0) abort();
     return e;
 }
 

@@ -84,7 +84,7 @@ static void replay_dialer(const char *name)
     minke_transport_defaults(&options);
     options.allocator = test.env.allocator;
     options.random = test.env.random;
-    assert_int_equal(minke_transport_new(&options, 1000, &r.transport), MINKE_OK);
+    assert_int_equal(minke_transport_new(&options, &r.transport), MINKE_OK);
     FILE *file = open_capture(name);
     for (char direction; (direction = next_line(file, data, &len)) != 0;) {
         const bool check = data[0] == 0 && data[1] == 1;
