@@ -211,11 +211,17 @@ static void keep_early(minke_dtls_t *dtls, const minke_dtls_record_t *record)
     (void)minke__dtls_queue_add(&dtls->early, dtls->env, record->data, record->len, record->len);
 }
 
-/* The only handshake message under protection is Finished. */
+/* The only handshake message under protection is Finished. A record too short to hold its tag would be fatal to OpenSSL
+ * since 3.0.20; earlier ones dropped it. */
+static bool is_finished_sized(size_t body_len)
+{
+    return body_len >= MINKE_DTLS_FINISHED_RECORD_MIN && body_len <= MINKE_DTLS_FINISHED_RECORD_MAX;
+}
+
 static bool may_be_protected(const minke_dtls_record_t *record)
 {
     if (record->version != MINKE_DTLS_VERSION_1_2) return false;
-    if (record->type == MINKE_DTLS_HANDSHAKE_MESSAGE) return record->body_len <= MINKE_DTLS_FINISHED_RECORD_MAX;
+    if (record->type == MINKE_DTLS_HANDSHAKE_MESSAGE) return is_finished_sized(record->body_len);
     return record->type == MINKE_DTLS_ALERT || record->type == MINKE_DTLS_APPLICATION_DATA;
 }
 

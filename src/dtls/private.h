@@ -22,6 +22,7 @@ enum {
     MINKE_DTLS_EARLY_BYTES_MAX = 20 * 1024,
     MINKE_DTLS_FINISHED_BYTES = 24,
     /* The body of its record: with GCM 8 bytes in front and a tag behind. */
+    MINKE_DTLS_FINISHED_RECORD_MIN = MINKE_DTLS_FINISHED_BYTES + MINKE_DTLS_TAG_BYTES, /* ChaCha20: no explicit nonce */
     MINKE_DTLS_FINISHED_RECORD_MAX = 8 + MINKE_DTLS_FINISHED_BYTES + MINKE_DTLS_TAG_BYTES,
     /* An OpenSSL client gives up at the 13th Finished it did not need (spec/dtls-openssl.md 7). */
     MINKE_DTLS_RESENDS_MAX = 10
