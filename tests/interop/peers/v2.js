@@ -8,9 +8,10 @@ export function use_v2() {
     }
 
     setRemoteDescription(answer) {
-      const password = /^a=ice-pwd:(\S+)/m.exec(this.localDescription.sdp)[1];
-      const credential = `libp2p+webrtc+v2/${password}`;
+      const offered = name => new RegExp(`^a=${name}:(\\S+)`, 'm').exec(this.localDescription.sdp)[1];
+      const credential = `libp2p+webrtc+v2/${offered('ice-pwd')}`;
       const sdp = answer.sdp
+        .replace(/^a=mid:.*$/m, `a=mid:${offered('mid')}`) // js answers 0; Chromium 150 numbers a second offer differently
         .replace(/^a=ice-ufrag:.*$/m, `a=ice-ufrag:${credential}`)
         .replace(/^a=ice-pwd:.*$/m, `a=ice-pwd:${credential}`);
       return super.setRemoteDescription({ type: answer.type, sdp });
