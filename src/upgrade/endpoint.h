@@ -40,42 +40,42 @@ void minke__bytes_free(minke_byte_endpoint_t *endpoint);
 MINKE_MUST_USE int minke__bytes_add(minke_byte_endpoint_t *endpoint, bool inbound, const minke_peer_id_t *expected,
                                     minke_time_t now, minke_connection_t *connection);
 /* The bytes are changed (decrypted in place). A stale id is ignored. */
-void minke__bytes_recv(minke_byte_endpoint_t *endpoint, minke_connection_t connection, uint8_t *data, size_t len,
+void minke__bytes_recv(minke_byte_endpoint_t *endpoint, minke_connection_t id, uint8_t *data, size_t len,
                        minke_time_t now);
 /* The next connection that has something to send; each is named once until it is touched again. False: none. */
 bool minke__bytes_ready(minke_byte_endpoint_t *endpoint, minke_connection_t *connection);
 /* What it has to send, until 0. `capacity` at least 128. */
-MINKE_MUST_USE size_t minke__bytes_transmit(minke_byte_endpoint_t *endpoint, minke_connection_t connection,
-                                            uint8_t *out, size_t capacity, minke_time_t now);
+MINKE_MUST_USE size_t minke__bytes_transmit(minke_byte_endpoint_t *endpoint, minke_connection_t id, uint8_t *out,
+                                            size_t capacity, minke_time_t now);
 /* Its carrier takes bytes again: minke__bytes_ready will name it. */
-void minke__bytes_touch(minke_byte_endpoint_t *endpoint, minke_connection_t connection);
-void minke__bytes_disconnected(minke_byte_endpoint_t *endpoint, minke_connection_t connection,
-                               const minke_close_t *reason, minke_time_t now);
+void minke__bytes_touch(minke_byte_endpoint_t *endpoint, minke_connection_t id);
+void minke__bytes_disconnected(minke_byte_endpoint_t *endpoint, minke_connection_t id, const minke_close_t *reason,
+                               minke_time_t now);
 minke_time_t minke__bytes_deadline(const minke_byte_endpoint_t *endpoint);
 void minke__bytes_tick(minke_byte_endpoint_t *endpoint, minke_time_t now);
 bool minke__bytes_event(minke_byte_endpoint_t *endpoint, minke_transport_event_t *event);
 
 /* Says goodbye and ends: CLOSED follows. MINKE_ERROR_STALE. */
-int minke__bytes_close(minke_byte_endpoint_t *endpoint, minke_connection_t connection, minke_time_t now);
+int minke__bytes_close(minke_byte_endpoint_t *endpoint, minke_connection_t id, minke_time_t now);
 /* NULL: stale, or not CONNECTED yet. */
-const minke_peer_id_t *minke__bytes_peer(const minke_byte_endpoint_t *endpoint, minke_connection_t connection);
-const uint8_t *minke__bytes_peer_key(const minke_byte_endpoint_t *endpoint, minke_connection_t connection, size_t *len);
+const minke_peer_id_t *minke__bytes_peer(const minke_byte_endpoint_t *endpoint, minke_connection_t id);
+const uint8_t *minke__bytes_peer_key(const minke_byte_endpoint_t *endpoint, minke_connection_t id, size_t *len);
 /* For the layer above; NULL at first and for stale ids. */
-void minke__bytes_set_user(minke_byte_endpoint_t *endpoint, minke_connection_t connection, void *user);
-void *minke__bytes_user(const minke_byte_endpoint_t *endpoint, minke_connection_t connection);
-void minke__bytes_stream_set_user(minke_byte_endpoint_t *endpoint, minke_stream_t stream, void *user);
-void *minke__bytes_stream_user(const minke_byte_endpoint_t *endpoint, minke_stream_t stream);
+void minke__bytes_set_user(minke_byte_endpoint_t *endpoint, minke_connection_t id, void *user);
+void *minke__bytes_user(const minke_byte_endpoint_t *endpoint, minke_connection_t id);
+void minke__bytes_stream_set_user(minke_byte_endpoint_t *endpoint, minke_stream_t id, void *user);
+void *minke__bytes_stream_user(const minke_byte_endpoint_t *endpoint, minke_stream_t id);
 
 /* The stream calls of minke/transport.h. A reset has no code here. */
-MINKE_MUST_USE int minke__bytes_open(minke_byte_endpoint_t *endpoint, minke_connection_t connection, minke_time_t now,
+MINKE_MUST_USE int minke__bytes_open(minke_byte_endpoint_t *endpoint, minke_connection_t id, minke_time_t now,
                                      minke_stream_t *stream);
-MINKE_MUST_USE ssize_t minke__bytes_write(minke_byte_endpoint_t *endpoint, minke_stream_t stream, const void *data,
+MINKE_MUST_USE ssize_t minke__bytes_write(minke_byte_endpoint_t *endpoint, minke_stream_t id, const void *data,
                                           size_t len, minke_time_t now);
-MINKE_MUST_USE ssize_t minke__bytes_peek(minke_byte_endpoint_t *endpoint, minke_stream_t stream, const uint8_t **data);
-int minke__bytes_consume(minke_byte_endpoint_t *endpoint, minke_stream_t stream, size_t len, minke_time_t now);
-int minke__bytes_finish(minke_byte_endpoint_t *endpoint, minke_stream_t stream, minke_time_t now);
-int minke__bytes_reset(minke_byte_endpoint_t *endpoint, minke_stream_t stream, minke_time_t now);
-int minke__bytes_stop(minke_byte_endpoint_t *endpoint, minke_stream_t stream, minke_time_t now);
-size_t minke__bytes_writable(const minke_byte_endpoint_t *endpoint, minke_stream_t stream);
+MINKE_MUST_USE ssize_t minke__bytes_peek(minke_byte_endpoint_t *endpoint, minke_stream_t id, const uint8_t **data);
+int minke__bytes_consume(minke_byte_endpoint_t *endpoint, minke_stream_t id, size_t len, minke_time_t now);
+int minke__bytes_finish(minke_byte_endpoint_t *endpoint, minke_stream_t id, minke_time_t now);
+int minke__bytes_reset(minke_byte_endpoint_t *endpoint, minke_stream_t id, minke_time_t now);
+int minke__bytes_stop(minke_byte_endpoint_t *endpoint, minke_stream_t id, minke_time_t now);
+size_t minke__bytes_writable(const minke_byte_endpoint_t *endpoint, minke_stream_t id);
 
 #endif
