@@ -137,7 +137,14 @@ MINKE_API MINKE_MUST_USE int minke_identify_get(minke_host_t *host, minke_connec
 
 /** Our peer id, base58btc. */
 MINKE_API void minke_self(const minke_host_t *host, char text[MINKE_PEER_BYTES]);
-/** Figures of one connection, and counters of all. */
+/** The peer id of a remote, base58btc. MINKE_ERROR_STATE before CONNECTED. */
+MINKE_API MINKE_MUST_USE int minke_peer(const minke_host_t *host, minke_connection_t connection,
+                                        char text[MINKE_PEER_BYTES]);
+/** The connections that there are; see minke_transport_connections. */
+MINKE_API size_t minke_connections(const minke_host_t *host, minke_connection_t *connections, size_t capacity);
+/** Shows packets to this tap from now on; NULL: to none. */
+MINKE_API void minke_tap(minke_host_t *host, const minke_tap_t *tap);
+/** Figures of one connection, and counters of all. Times in figures, trace and packets are CLOCK_MONOTONIC's. */
 MINKE_API MINKE_MUST_USE int minke_stats(const minke_host_t *host, minke_connection_t connection,
                                          minke_connection_stats_t *stats);
 MINKE_API const minke_counters_t *minke_counters(const minke_host_t *host);

@@ -38,6 +38,7 @@ typedef struct minke_transport_options {
     minke_allocator_t allocator; /**< default: realloc and free of the C library */
     minke_random_t random;       /**< default: OpenSSL's generator */
     minke_trace_t trace;         /**< default: none */
+    minke_tap_t tap;             /**< default: none; minke_transport_tap changes it later */
 
     /** The identity: a serialized libp2p PrivateKey of any of the four types. NULL: see `public_key`. */
     const uint8_t *private_key;
@@ -178,18 +179,34 @@ MINKE_API MINKE_MUST_USE int minke_transport_peer(const minke_transport_t *trans
 MINKE_API MINKE_MUST_USE int minke_transport_peer_key(const minke_transport_t *transport, minke_connection_t connection,
                                                       const uint8_t **key, size_t *len);
 
+/**
+ * The connections that there are, set-up and closing ones included, oldest first.
+ * @return how many; the first `capacity` of them are in `connections`, which may be NULL if that is 0.
+ */
+MINKE_API size_t minke_transport_connections(const minke_transport_t *transport, minke_connection_t *connections,
+                                             size_t capacity);
+
+/** Figures of one connection. Bytes and chunks are counted since it began, the rest is as it is now. */
 typedef struct minke_connection_stats {
     bool inbound;
-    int version;         /**< of webrtc-direct: 1 or 2 */
-    minke_layer_t layer; /**< the set-up step in progress; MINKE_LAYER_HOST once connected */
-    minke_path_t path;   /**< where data goes now */
+    int version;             /**< of webrtc-direct: 1 or 2 */
+    minke_layer_t layer;     /**< the set-up step in progress; MINKE_LAYER_HOST once connected, _NONE when closing */
+    minke_layer_t last_step; /**< the last one completed: MINKE_LAYER_ICE, _DTLS, _SCTP, _NOISE; _NONE: not one yet */
+    minke_path_t path;       /**< where data goes now */
+    uint32_t pairs;          /**< addresses of the remote that are known: candidate pairs */
+    uint32_t pairs_validated; /**< of those, how many have answered a check of ours */
     minke_time_t started_at;
     minke_time_t ice_at, dtls_at, sctp_at, noise_at; /**< when each step was done; 0: not yet */
     minke_time_t smoothed_rtt;                       /**< 0: not measured yet */
+    minke_time_t retransmit_after;                   /**< RTO: how long T3-rtx waits, back-off included */
     uint64_t bytes_sent, bytes_received;             /**< UDP payload, checks not counted */
-    uint64_t chunks_retransmitted;
+    uint64_t bytes_acked, bytes_delivered;           /**< stream bytes and framing: the remote has, we have got */
+    uint64_t chunks_retransmitted;                   /**< DATA chunks sent again */
+    uint64_t losses;                                 /**< times that SACKs showed loss and the window was cut for it */
+    uint64_t timeouts;                               /**< times that T3-rtx expired */
     uint32_t congestion_window, in_flight, peer_window; /**< bytes */
     uint32_t streams;                                   /**< open now, both directions */
+    size_t unread, unsent; /**< bytes: received and not consumed; written and not handed to SCTP */
 } minke_connection_stats_t;
 
 MINKE_API MINKE_MUST_USE int minke_transport_stats(const minke_transport_t *transport, minke_connection_t connection,
@@ -197,6 +214,9 @@ MINKE_API MINKE_MUST_USE int minke_transport_stats(const minke_transport_t *tran
 
 /** The counters since the transport was made. Valid as long as it. */
 MINKE_API const minke_counters_t *minke_transport_counters(const minke_transport_t *transport);
+
+/** Shows packets to another tap from now on; NULL: to none. A tap sees all connections, and can tell them apart. */
+MINKE_API void minke_transport_tap(minke_transport_t *transport, const minke_tap_t *tap);
 
 /** Our own peer id, base58btc. */
 MINKE_API void minke_transport_self(const minke_transport_t *transport, char text[MINKE_PEER_BYTES]);

@@ -10,6 +10,7 @@
 #include <minke/counters.h>
 #include <minke/error.h>
 #include <minke/export.h>
+#include <minke/trace.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -91,7 +92,9 @@ typedef struct minke_trace_event {
     minke_time_t at;
     minke_connection_t connection; /**< 0 when it concerns none */
     minke_layer_t layer;
-    const char *name;   /**< what happened, a stable word such as "handshake_done" */
+    minke_trace_id_t id; /**< which of MINKE_TRACE_LIST (minke/trace.h), where all are explained */
+    minke_trace_level_t level;
+    const char *name;   /**< the word that belongs to `id`, such as "handshake_done": stable, unique in its layer */
     const char *detail; /**< for people; may be empty, never NULL */
     uint64_t value;     /**< a number that belongs to the name; 0 if none does */
 } minke_trace_event_t;
@@ -101,6 +104,35 @@ typedef struct minke_trace {
     void *user;
     void (*event)(void *user, const minke_trace_event_t *event);
 } minke_trace_t;
+
+/** What a tap sees. */
+typedef enum minke_packet_kind {
+    MINKE_PACKET_DATAGRAM = 1, /**< a UDP payload as it crosses the transport's boundary: STUN, or DTLS records */
+    MINKE_PACKET_SCTP = 2      /**< an SCTP packet in the clear, common header and CRC32c included */
+} minke_packet_kind_t;
+
+/** A packet, as handed to a tap. What the pointers show is valid during the call only. */
+typedef struct minke_packet {
+    minke_time_t at;
+    minke_packet_kind_t kind;
+    bool received; /**< false: it is about to be sent */
+    /** 0: it belongs to no connection, or to none yet. */
+    minke_connection_t connection;
+    const minke_path_t *path; /**< its local address may be unspecified when sending: see minke_path_t */
+    const uint8_t *data;
+    size_t len;
+} minke_packet_t;
+
+/**
+ * Where copies of packets go. `packet` NULL: nowhere, at the price of one branch a packet. It must not call back into
+ * the library. What it is shown is everything that the application sends and receives, in the clear: treat it as the
+ * secret that it is. A packet that is sent comes first in the clear, then as the datagram that carries it; a received
+ * one the other way round.
+ */
+typedef struct minke_tap {
+    void *user;
+    void (*packet)(void *user, const minke_packet_t *packet);
+} minke_tap_t;
 
 /** Why a connection has ended. */
 typedef struct minke_close {

@@ -46,10 +46,27 @@ static void *libc_reallocate(void *user, void *memory, size_t size)
 
 minke_allocator_t minke__default_allocator(void) { return (minke_allocator_t){NULL, libc_reallocate}; }
 
-void minke__trace(const minke_env_t *env, minke_time_t at, minke_connection_t connection, minke_layer_t layer,
-                  const char *name, const char *detail, uint64_t value)
+typedef struct trace_info {
+    minke_layer_t layer;
+    minke_trace_level_t level;
+    const char *name;
+} trace_info_t;
+
+#define TRACE_INFO(layer, id, name, level, meaning) {MINKE_LAYER_##layer, MINKE_TRACE_LEVEL_##level, name},
+static const trace_info_t infos[MINKE_TRACES_N] = {MINKE_TRACE_LIST(TRACE_INFO)};
+#undef TRACE_INFO
+
+void minke__trace_emit(const minke_env_t *env, minke_time_t at, minke_connection_t connection, minke_layer_t layer,
+                       minke_trace_id_t id, const char *detail, uint64_t value)
 {
-    if (!minke__tracing(env)) return;
-    const minke_trace_event_t event = {at, connection, layer, name, detail != NULL ? detail : "", value};
+    const trace_info_t *info = &infos[id];
+    const minke_trace_event_t event = {.at = at,
+                                       .connection = connection,
+                                       .layer = info->layer != MINKE_LAYER_NONE ? info->layer : layer,
+                                       .id = id,
+                                       .level = info->level,
+                                       .name = info->name,
+                                       .detail = detail != NULL ? detail : "",
+                                       .value = value};
     env->trace.event(env->trace.user, &event);
 }

@@ -11,6 +11,7 @@ typedef struct minke_env {
     minke_allocator_t allocator;
     minke_random_t random;
     minke_trace_t trace;
+    minke_tap_t tap;
     minke_counters_t *counters; /* never NULL */
 } minke_env_t;
 
@@ -27,7 +28,24 @@ uint32_t minke__random_u32(const minke_env_t *env);
 minke_allocator_t minke__default_allocator(void);
 
 static inline bool minke__tracing(const minke_env_t *env) { return env->trace.event != NULL; }
-void minke__trace(const minke_env_t *env, minke_time_t at, minke_connection_t connection, minke_layer_t layer,
-                  const char *name, const char *detail, uint64_t value);
+static inline bool minke__tapping(const minke_env_t *env) { return env->tap.packet != NULL; }
+
+/* The slow half of the two below. `layer` NONE: that of the list. */
+void minke__trace_emit(const minke_env_t *env, minke_time_t at, minke_connection_t connection, minke_layer_t layer,
+                       minke_trace_id_t id, const char *detail, uint64_t value);
+
+/* A line of trace. `detail` NULL: nothing to say. */
+static inline void minke__trace(const minke_env_t *env, minke_time_t at, minke_connection_t connection,
+                                minke_trace_id_t id, const char *detail, uint64_t value)
+{
+    if (minke__tracing(env)) minke__trace_emit(env, at, connection, MINKE_LAYER_NONE, id, detail, value);
+}
+
+/* The same for names that any layer may use. */
+static inline void minke__trace_of_layer(const minke_env_t *env, minke_time_t at, minke_connection_t connection,
+                                         minke_layer_t layer, minke_trace_id_t id, const char *detail, uint64_t value)
+{
+    if (minke__tracing(env)) minke__trace_emit(env, at, connection, layer, id, detail, value);
+}
 
 #endif

@@ -326,6 +326,18 @@ void minke_self(const minke_host_t *host, char text[MINKE_PEER_BYTES])
     minke_transport_self(host->node->transport, text);
 }
 
+int minke_peer(const minke_host_t *host, minke_connection_t connection, char text[MINKE_PEER_BYTES])
+{
+    return minke_transport_peer(host->node->transport, connection, text);
+}
+
+size_t minke_connections(const minke_host_t *host, minke_connection_t *connections, size_t capacity)
+{
+    return minke_transport_connections(host->node->transport, connections, capacity);
+}
+
+void minke_tap(minke_host_t *host, const minke_tap_t *tap) { minke_transport_tap(host->node->transport, tap); }
+
 int minke_stats(const minke_host_t *host, minke_connection_t connection, minke_connection_stats_t *stats)
 {
     return minke_transport_stats(host->node->transport, connection, stats);

@@ -16,9 +16,12 @@ minke_dtls_t *minke__dtls_new(minke_dtls_context_t *context, const minke_dtls_op
     dtls->client = options->client;
     dtls->state = MINKE_DTLS_HANDSHAKE;
     dtls->handshake = minke__dtls_handshake_new(dtls, options, now);
-    if (dtls->handshake != NULL) return dtls;
-    minke__free(context->env, dtls);
-    return NULL;
+    if (dtls->handshake == NULL) {
+        minke__free(context->env, dtls);
+        return NULL;
+    }
+    minke__trace(dtls->env, now, connection, MINKE_TRACE_DTLS_HANDSHAKE_STARTED, NULL, dtls->client);
+    return dtls;
 }
 
 void minke__dtls_free(minke_dtls_t *dtls)
@@ -43,8 +46,7 @@ void minke__dtls_end(minke_dtls_t *dtls, minke_time_t now, int code, bool by_rem
     if (detail != NULL) minke__write_text(&w, detail);
     minke__write_terminator(&w);
     dtls->state = MINKE_DTLS_ENDED;
-    minke__trace(dtls->env, now, dtls->connection, MINKE_LAYER_DTLS, "ended", close->text,
-                 code > 0 ? (uint64_t)code : 0);
+    minke__trace(dtls->env, now, dtls->connection, MINKE_TRACE_DTLS_ENDED, close->text, code > 0 ? (uint64_t)code : 0);
     minke__dtls_handshake_free(dtls);
     minke__dtls_keys_free(&dtls->keys);
     minke__dtls_queue_free(&dtls->early, dtls->env);

@@ -24,7 +24,7 @@ static void resend_last_flight(minke_dtls_t *dtls, minke_time_t now)
     minke__dtls_queue_out(dtls, out, CHANGE_CIPHER_SPEC_BYTES + len, 0);
     flight->resends++;
     flight->not_before = now + RESEND_AFTER;
-    minke__trace(dtls->env, now, dtls->connection, MINKE_LAYER_DTLS, "flight_resent", "", flight->resends);
+    minke__trace(dtls->env, now, dtls->connection, MINKE_TRACE_DTLS_LAST_FLIGHT_REPEATED, NULL, flight->resends);
 }
 
 /* Of what a client repeats only its Finished proves anything. All other handshake records of epoch 1 are attempts to

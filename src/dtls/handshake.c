@@ -93,7 +93,7 @@ static void complete(minke_dtls_t *dtls, minke_time_t now)
     dtls->last_flight.next_clear_sequence = handshake->next_sequence[0];
     memcpy(dtls->last_flight.finished, handshake->finished, sizeof dtls->last_flight.finished);
     dtls->state = MINKE_DTLS_ESTABLISHED;
-    minke__trace(dtls->env, now, dtls->connection, MINKE_LAYER_DTLS, "handshake_done", "", dtls->suite);
+    minke__trace(dtls->env, now, dtls->connection, MINKE_TRACE_DTLS_HANDSHAKE_DONE, NULL, dtls->suite);
     minke__dtls_handshake_free(dtls);
 }
 
@@ -187,7 +187,7 @@ static void hold_alert(minke_dtls_t *dtls, uint8_t alert, minke_time_t now)
     handshake->alert_held = true;
     handshake->alert = alert;
     handshake->alert_at = now + ALERT_HOLD;
-    minke__trace(dtls->env, now, dtls->connection, MINKE_LAYER_DTLS, "alert_held", SSL_alert_desc_string_long(alert),
+    minke__trace(dtls->env, now, dtls->connection, MINKE_TRACE_DTLS_ALERT_HELD, SSL_alert_desc_string_long(alert),
                  alert);
 }
 
@@ -295,6 +295,7 @@ static void retransmit(minke_dtls_t *dtls, minke_time_t now)
         give_up(dtls, now); /* OpenSSL allows 12 retransmissions */
         return;
     }
+    minke__trace(dtls->env, now, dtls->connection, MINKE_TRACE_DTLS_FLIGHT_REPEATED, NULL, 0);
     follow_timer(handshake, now);
     /* The clocks disagree by more than the slop if it is due once more: no busy loop. */
     if (handshake->retransmit_at <= now) handshake->retransmit_at = now + RETRANSMIT_SLOP;

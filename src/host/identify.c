@@ -149,6 +149,7 @@ static void keep(minke_node_t *node, minke_node_connection_t *c, const incoming_
     if (store(node, c, &known) < 0) return;
     c->speaks_push = lists_push(&known);
     c->identified = true;
+    minke__trace(&node->env, node->now, c->id, MINKE_TRACE_HOST_IDENTIFIED, NULL, 0);
     node->identified = c->id;
 }
 

@@ -292,6 +292,7 @@ static void selected(minke_node_t *node, minke_node_stream_t *s)
         const int index = minke__multistream_protocol(s->negotiation);
         s->service = index != APPLICATION_PROTOCOL ? minke__node_service(node, (size_t)index) : NULL;
     }
+    minke__trace(&node->env, node->now, s->connection->id, MINKE_TRACE_HOST_PROTOCOL_SELECTED, s->protocol, s->id);
     minke__free(&node->env, s->negotiation);
     s->negotiation = NULL;
     s->negotiated = true;
@@ -328,7 +329,10 @@ static bool negotiate_some(minke_node_t *node, minke_node_stream_t *s)
     switch (result) {
     case MINKE_MULTISTREAM_MORE: return true;
     case MINKE_MULTISTREAM_SELECTED: selected(node, s); return false;
-    case MINKE_MULTISTREAM_REFUSED: s->refused = true; break;
+    case MINKE_MULTISTREAM_REFUSED:
+        s->refused = true;
+        minke__trace(&node->env, node->now, s->connection->id, MINKE_TRACE_HOST_PROTOCOL_REFUSED, s->protocol, s->id);
+        break;
     case MINKE_MULTISTREAM_FAILED: break;
     }
     (void)minke_transport_reset(node->transport, s->id, 0, node->now);
@@ -495,6 +499,7 @@ void minke__node_tick(minke_node_t *node, minke_time_t now)
         minke_node_stream_t *s = MINKE_CONTAINER(node->waiting.next, minke_node_stream_t, waiting);
         if (s->give_up_at > now) return;
         minke__list_remove(&s->waiting);
+        minke__trace(&node->env, now, s->connection->id, MINKE_TRACE_HOST_STREAM_TIMEOUT, s->protocol, s->id);
         (void)minke_transport_reset(node->transport, s->id, 0, now);
     }
 }

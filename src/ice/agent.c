@@ -72,12 +72,13 @@ void minke__ice_free(minke_ice_agent_t *agent)
     minke__free(agent->env, agent);
 }
 
-void minke__ice_trace(const minke_ice_agent_t *agent, minke_time_t now, const char *name, const minke_path_t *path)
+void minke__ice_trace(const minke_ice_agent_t *agent, minke_time_t now, minke_trace_id_t id, const minke_path_t *path,
+                      uint64_t value)
 {
     if (!minke__tracing(agent->env)) return;
     char text[MINKE_ADDRESS_TEXT_BYTES];
     minke__address_text(&path->remote, text, sizeof text);
-    minke__trace(agent->env, now, agent->connection, MINKE_LAYER_ICE, name, text, 0);
+    minke__trace(agent->env, now, agent->connection, id, text, value);
 }
 
 minke_ice_pair_t *minke__ice_find_pair(const minke_ice_agent_t *agent, const minke_path_t *path)
@@ -100,8 +101,9 @@ static bool grow(minke_ice_agent_t *agent)
     return true;
 }
 
-static void remove_pair(minke_ice_agent_t *agent, minke_ice_pair_t *pair)
+static void remove_pair(minke_ice_agent_t *agent, minke_ice_pair_t *pair, minke_time_t now)
 {
+    minke__ice_trace(agent, now, MINKE_TRACE_ICE_PAIR_REMOVED, &pair->path, 0);
     const int8_t index = (int8_t)(pair - agent->pairs);
     const int8_t last = (int8_t)(--agent->pairs_n);
     if (agent->selected == index) agent->selected = -1;
@@ -117,7 +119,7 @@ static bool less_useful(const minke_ice_pair_t *a, const minke_ice_pair_t *b)
     return a->received_at < b->received_at;
 }
 
-static void evict_pair(minke_ice_agent_t *agent)
+static void evict_pair(minke_ice_agent_t *agent, minke_time_t now)
 {
     const minke_ice_pair_t *const selected = minke__ice_selected_pair(agent);
     minke_ice_pair_t *victim = NULL;
@@ -126,19 +128,19 @@ static void evict_pair(minke_ice_agent_t *agent)
         if (pair != selected && (victim == NULL || less_useful(pair, victim))) victim = pair;
     }
     assert(victim != NULL);
-    remove_pair(agent, victim);
+    remove_pair(agent, victim, now);
 }
 
 minke_ice_pair_t *minke__ice_obtain_pair(minke_ice_agent_t *agent, const minke_path_t *path, minke_time_t now)
 {
     minke_ice_pair_t *pair = minke__ice_find_pair(agent, path);
     if (pair != NULL) return pair;
-    if (agent->pairs_n == MINKE_ICE_PAIRS_MAX) evict_pair(agent);
+    if (agent->pairs_n == MINKE_ICE_PAIRS_MAX) evict_pair(agent, now);
     if (agent->pairs_n == agent->pairs_capacity && !grow(agent)) return NULL;
     pair = &agent->pairs[agent->pairs_n++];
     *pair = (minke_ice_pair_t){.path = *path, .check_at = MINKE_TIME_NEVER, .received_at = now};
     agent->generation++;
-    minke__ice_trace(agent, now, "pair_added", path);
+    minke__ice_trace(agent, now, MINKE_TRACE_ICE_PAIR_ADDED, path, 0);
     return pair;
 }
 
@@ -154,8 +156,8 @@ void minke__ice_select(minke_ice_agent_t *agent, minke_ice_pair_t *pair, minke_t
 {
     const int8_t index = (int8_t)(pair - agent->pairs);
     if (agent->selected == index) return;
+    minke__ice_trace(agent, now, MINKE_TRACE_ICE_PAIR_SELECTED, &pair->path, agent->selected >= 0);
     agent->selected = index;
-    minke__ice_trace(agent, now, "pair_selected", &pair->path);
 }
 
 void minke__ice_fail(minke_ice_agent_t *agent, const minke_close_t *reason, minke_time_t now)
@@ -163,7 +165,7 @@ void minke__ice_fail(minke_ice_agent_t *agent, const minke_close_t *reason, mink
     agent->state = MINKE_ICE_FAILED;
     agent->close_reason = reason;
     minke__answers_free(&agent->answers);
-    minke__trace(agent->env, now, agent->connection, MINKE_LAYER_ICE, "failed", reason->text, 0);
+    minke__trace(agent->env, now, agent->connection, MINKE_TRACE_ICE_FAILED, reason->text, 0);
 }
 
 int minke__ice_add_pair(minke_ice_agent_t *agent, const minke_path_t *path, minke_time_t now)
@@ -216,7 +218,7 @@ void minke__ice_remove_pair(minke_ice_agent_t *agent, const minke_path_t *path, 
 {
     minke_ice_pair_t *pair = minke__ice_find_pair(agent, path);
     if (pair == NULL) return;
-    remove_pair(agent, pair);
+    remove_pair(agent, pair, now);
     if (agent->selected >= 0) return;
     minke_ice_pair_t *best = NULL;
     for (size_t i = 0; i < agent->pairs_n; i++) {
@@ -270,6 +272,13 @@ const minke_close_t *minke__ice_close_reason(const minke_ice_agent_t *agent) { r
 minke_ice_credentials_view_t minke__ice_local(const minke_ice_agent_t *agent) { return agent->local; }
 
 uint32_t minke__ice_generation(const minke_ice_agent_t *agent) { return agent->generation; }
+
+size_t minke__ice_validated_pairs(const minke_ice_agent_t *agent)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < agent->pairs_n; i++) n += agent->pairs[i].validated;
+    return n;
+}
 
 size_t minke__ice_pairs(const minke_ice_agent_t *agent, minke_path_t *paths, size_t capacity)
 {

@@ -95,5 +95,7 @@ minke_ice_credentials_view_t minke__ice_local(const minke_ice_agent_t *agent);
 /* Counts up whenever a pair is added or removed: the owner's address table must be brought up to date then. */
 uint32_t minke__ice_generation(const minke_ice_agent_t *agent);
 size_t minke__ice_pairs(const minke_ice_agent_t *agent, minke_path_t *paths, size_t capacity);
+/* How many of them a check of ours has validated. */
+size_t minke__ice_validated_pairs(const minke_ice_agent_t *agent);
 
 #endif

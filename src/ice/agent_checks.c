@@ -72,7 +72,7 @@ static void nominate(minke_ice_agent_t *agent, minke_ice_pair_t *pair, minke_tim
 
 void minke__ice_validated(minke_ice_agent_t *agent, minke_ice_pair_t *pair, minke_time_t now)
 {
-    if (!pair->validated) minke__ice_trace(agent, now, "pair_validated", &pair->path);
+    if (!pair->validated) minke__ice_trace(agent, now, MINKE_TRACE_ICE_PAIR_VALIDATED, &pair->path, 0);
     const bool first = !pair->validated;
     pair->validated = true;
     minke__ice_connected(agent, now);
@@ -150,6 +150,7 @@ static bool recv_response(minke_ice_agent_t *agent, const minke_stun_message_t *
         return false;
     }
     if (response->type == MINKE_STUN_BINDING_ERROR && agent->controlling) {
+        minke__ice_trace(agent, now, MINKE_TRACE_ICE_CHECK_REFUSED, path, response->error_code);
         /* Refused: the pair does not work, unless the next try, at its ordinary time, is answered otherwise. */
         minke__random_fill(agent->env, pair->transaction_id, sizeof pair->transaction_id);
         minke__ice_heard(agent, pair, false, now);

@@ -57,7 +57,8 @@ void minke__ice_select(minke_ice_agent_t *agent, minke_ice_pair_t *pair, minke_t
 void minke__ice_connected(minke_ice_agent_t *agent, minke_time_t now);
 void minke__ice_fail(minke_ice_agent_t *agent, const minke_close_t *reason, minke_time_t now);
 /* A line of trace about a path. */
-void minke__ice_trace(const minke_ice_agent_t *agent, minke_time_t now, const char *name, const minke_path_t *path);
+void minke__ice_trace(const minke_ice_agent_t *agent, minke_time_t now, minke_trace_id_t id, const minke_path_t *path,
+                      uint64_t value);
 
 /* A new transaction on this pair, due at once. */
 void minke__ice_start_check(minke_ice_agent_t *agent, minke_ice_pair_t *pair, bool retransmits, minke_time_t now);

@@ -59,6 +59,9 @@ static void keepalive_due(minke_ice_agent_t *agent, minke_time_t now)
     const bool unanswered =
         agent->keepalive_sent_at != MINKE_TIME_NEVER && agent->received_at < agent->keepalive_sent_at;
     const bool silent = !agent->controlling || unanswered;
+    if (unanswered) {
+        minke__trace(agent->env, now, agent->connection, MINKE_TRACE_ICE_SILENT, NULL, now - agent->received_at);
+    }
     send_keepalive(agent, now);
     const minke_time_t after =
         silent ? random_between(agent->env, ask_again_min, ask_again_max) : agent->keepalive_interval;

@@ -134,6 +134,7 @@ struct minke_sctp {
         minke_time_t reordered_at; /* when reorder_steps last grew */
         uint64_t bytes_acked;
         uint64_t retransmitted;
+        uint64_t losses, timeouts; /* events: windows cut by SACKs, T3-rtx expired */
         uint32_t peer_window; /* a_rwnd as last announced */
         uint32_t chunks_max;  /* outstanding at once */
         unsigned reorder_steps;

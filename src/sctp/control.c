@@ -82,7 +82,7 @@ void minke__sctp_recv_error(minke_sctp_t *sctp, minke_reader_t body, minke_time_
     const uint8_t *text;
     size_t len;
     const uint16_t cause = read_cause(body, &text, &len);
-    minke__trace(sctp->env, now, sctp->connection, MINKE_LAYER_SCTP, "error_received", "", cause);
+    minke__trace(sctp->env, now, sctp->connection, MINKE_TRACE_SCTP_ERROR_RECEIVED, NULL, cause);
     if (cause == MINKE_CAUSE_STALE_COOKIE && sctp->state == MINKE_SCTP_COOKIE_ECHOED) minke__sctp_restart_setup(sctp);
 }
 
@@ -109,6 +109,7 @@ void minke__sctp_recv_shutdown(minke_sctp_t *sctp, minke_reader_t body, minke_ti
     minke__sctp_recv_cumulative(sctp, cumulative, now);
     if (sctp->state != MINKE_SCTP_ESTABLISHED) return;
     sctp->state = MINKE_SCTP_SHUTDOWN_RECEIVED;
+    minke__trace(sctp->env, now, sctp->connection, MINKE_TRACE_SCTP_SHUTDOWN_RECEIVED, NULL, 0);
     minke__sctp_timers_shutdown(sctp, now);
 }
 

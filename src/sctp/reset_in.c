@@ -62,6 +62,7 @@ static uint8_t *result_of(minke_sctp_t *sctp, uint32_t seq)
 static void perform(minke_sctp_t *sctp, uint16_t stream_id, minke_time_t now)
 {
     if (minke__sctp_ended(sctp)) return;
+    minke__trace(sctp->env, now, sctp->connection, MINKE_TRACE_SCTP_RESET_RECEIVED, NULL, stream_id);
     if (minke__inbound_reset(&sctp->in.streams, stream_id) == MINKE_INBOUND_VIOLATION) {
         minke__sctp_violation(sctp, "DATA does not continue its message", now);
     }

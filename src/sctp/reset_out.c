@@ -105,6 +105,7 @@ void minke__sctp_write_reset_request(minke_sctp_t *sctp, minke_writer_t *w, mink
     for (uint32_t i = 0; i < sctp->resets.ids_n; i++) minke__write_u16(w, sctp->resets.ids[i]);
     minke__write_zeros(w, (0 - len) & 3);
     sctp->resets.due = false;
+    minke__trace(sctp->env, now, sctp->connection, MINKE_TRACE_SCTP_RESET_REQUESTED, NULL, sctp->resets.ids_n);
     const minke_time_t after = minke__rtt_base_timeout(&sctp->out.rtt)
                                << (sctp->resets.tries < 4 ? sctp->resets.tries : 4);
     minke__sctp_timers_reconfig(sctp, after < RETRY_MAX ? after : RETRY_MAX, now);
@@ -135,6 +136,7 @@ void minke__sctp_recv_reset_response(minke_sctp_t *sctp, uint32_t seq, uint32_t 
 {
     /* pion and usrsctp answer a deferred request twice; the second answer may come for a seq already left behind. */
     if (sctp->resets.ids == NULL || seq != sctp->resets.seq || sctp->resets.tries == 0) return;
+    minke__trace(sctp->env, now, sctp->connection, MINKE_TRACE_SCTP_RESET_ANSWERED, NULL, result);
     switch (result) {
     case MINKE_RECONFIG_NOTHING_TO_DO:
     case MINKE_RECONFIG_PERFORMED: finish(sctp, MINKE_SCTP_RESET_PERFORMED); break;

@@ -72,8 +72,9 @@ static void loss_event(minke_sctp_t *sctp, uint64_t packet, minke_time_t now)
     sctp->out.recovery = sctp->out.packets;
     sctp->out.grace = true; /* RFC 9260 7.2.4: the first retransmission leaves whatever the window says */
     sctp->out.congestion.algorithm->on_loss(&sctp->out.congestion, now);
+    sctp->out.losses++;
     sctp->env->counters->sctp_fast_recoveries++;
-    minke__trace(sctp->env, now, sctp->connection, MINKE_LAYER_SCTP, "recovery", "", sctp->out.congestion.window);
+    minke__trace(sctp->env, now, sctp->connection, MINKE_TRACE_SCTP_RECOVERY, NULL, sctp->out.congestion.window);
 }
 
 void minke__sctp_detect_losses(minke_sctp_t *sctp, minke_time_t now)
@@ -103,12 +104,15 @@ void minke__sctp_retransmit_timeout(minke_sctp_t *sctp, minke_time_t now)
     if (minke__flight_empty(flight)) return;
     sctp->out.rtt.backoff++;
     if (!sctp->out.window_probe) {
+        sctp->out.timeouts++;
         sctp->env->counters->sctp_timeouts++;
         if (!sctp->out.may_undo) sctp->out.before_timeout = sctp->out.congestion;
         sctp->out.may_undo = true;
         sctp->out.congestion.algorithm->on_timeout(&sctp->out.congestion, now);
         sctp->out.recovery = sctp->out.packets;
-        minke__trace(sctp->env, now, sctp->connection, MINKE_LAYER_SCTP, "timeout", "", sctp->out.rtt.backoff);
+        minke__trace(sctp->env, now, sctp->connection, MINKE_TRACE_SCTP_TIMEOUT, NULL, sctp->out.rtt.backoff);
+    } else {
+        minke__trace(sctp->env, now, sctp->connection, MINKE_TRACE_SCTP_WINDOW_PROBE, NULL, sctp->out.rtt.backoff);
     }
     minke__flight_lose_all(flight);
     sctp->out.probe_due = false;

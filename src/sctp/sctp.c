@@ -110,7 +110,7 @@ void minke__sctp_end(minke_sctp_t *sctp, int code, bool by_remote, const char *t
         sctp->close.text[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?'; /* the remote's words, on a terminal */
     }
     minke__sctp_timers_stop(sctp);
-    minke__trace(sctp->env, now, sctp->connection, MINKE_LAYER_SCTP, "ended", sctp->close.text,
+    minke__trace(sctp->env, now, sctp->connection, MINKE_TRACE_SCTP_ENDED, sctp->close.text,
                  code < 0 ? 0 : (uint64_t)code);
 }
 
@@ -171,6 +171,8 @@ minke_sctp_stats_t minke__sctp_stats(const minke_sctp_t *sctp)
                                 .bytes_acked = sctp->out.bytes_acked,
                                 .bytes_delivered = sctp->in.streams.delivered,
                                 .retransmitted = sctp->out.retransmitted,
+                                .losses = sctp->out.losses,
+                                .timeouts = sctp->out.timeouts,
                                 .congestion_window = sctp->out.congestion.window,
                                 .in_flight = sctp->out.flight.in_flight,
                                 .peer_window = sctp->out.peer_window,

@@ -123,6 +123,8 @@ typedef struct minke_sctp_stats {
     uint64_t bytes_acked;
     uint64_t bytes_delivered;
     uint64_t retransmitted; /* chunks */
+    uint64_t losses;        /* times that SACKs showed loss and the window was cut */
+    uint64_t timeouts;      /* T3-rtx */
     uint32_t congestion_window;
     uint32_t in_flight;
     uint32_t peer_window;

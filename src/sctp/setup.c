@@ -101,6 +101,7 @@ void minke__sctp_write_cookie_echo(minke_sctp_t *sctp, minke_writer_t *w, minke_
     end_chunk(w, at);
     sctp->setup.cookie_due = false;
     sctp->setup.sent_at = now;
+    minke__trace(sctp->env, now, sctp->connection, MINKE_TRACE_SCTP_COOKIE_ECHOED, NULL, sctp->setup.tries);
     minke__sctp_timers_setup_sent(sctp, now);
 }
 
@@ -114,6 +115,7 @@ size_t minke__sctp_write_setup(minke_sctp_t *sctp, minke_writer_t *w, minke_time
         write_init(sctp, w);
         sctp->setup.init_due = false;
         sctp->setup.sent_at = now;
+        minke__trace(sctp->env, now, sctp->connection, MINKE_TRACE_SCTP_INIT_SENT, NULL, sctp->setup.tries);
         minke__sctp_timers_setup_sent(sctp, now);
     }
     return w->failed ? 0 : w->len;
@@ -237,6 +239,7 @@ bool minke__sctp_recv_init(minke_sctp_t *sctp, minke_reader_t body, minke_time_t
     minke_writer_t unknown = minke__writer(report, sizeof report), w = minke__writer(packet, sizeof packet);
     init_t init;
     if (!read_init(&init, body, &unknown)) return false;
+    minke__trace(sctp->env, now, sctp->connection, MINKE_TRACE_SCTP_INIT_RECEIVED, NULL, init.peer.receive_window);
     if (!is_valid(&init.peer)) {
         refuse(sctp, &init.peer, now);
         return true;
@@ -274,7 +277,7 @@ static void established(minke_sctp_t *sctp, minke_time_t now)
     sctp->setup.cookie = (minke_sctp_bytes_t){0};
     sctp->resets.check = true;
     minke__sctp_timers_setup_done(sctp, now);
-    minke__trace(sctp->env, now, sctp->connection, MINKE_LAYER_SCTP, "established", "", sctp->streams_out);
+    minke__trace(sctp->env, now, sctp->connection, MINKE_TRACE_SCTP_ESTABLISHED, NULL, sctp->streams_out);
 }
 
 static bool cookie_begins(const init_t *init, const char mark[8])

@@ -124,6 +124,7 @@ static void probe_timeout(minke_sctp_t *sctp, minke_time_t now)
 {
     sctp->out.probe_due = true;
     sctp->out.probed = true;
+    minke__trace(sctp->env, now, sctp->connection, MINKE_TRACE_SCTP_TAIL_PROBE, NULL, 0);
     set(sctp, MINKE_TIMER_RETRANSMIT, now + minke__rtt_timeout(&sctp->out.rtt));
 }
 

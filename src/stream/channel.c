@@ -81,7 +81,7 @@ static void retire(minke_mux_t *mux, minke_channel_t *channel)
     if (is_tracked(channel)) {
         set_bit(mux->retired, channel->id, true);
         mux->retired_n++;
-        minke__mux_trace(mux, "id_retired", "no reset within 30 s", channel->id);
+        minke__mux_trace(mux, MINKE_TRACE_STREAM_ID_RETIRED, NULL, channel->id);
     }
     minke__channel_release(mux, channel);
 }
@@ -153,7 +153,7 @@ void minke__channel_close(minke_mux_t *mux, minke_channel_t *channel)
 void minke__channel_refuse(minke_mux_t *mux, minke_channel_t *channel, bool politely)
 {
     mux->env->counters->streams_refused++;
-    minke__mux_trace(mux, "stream_refused", politely ? "limit" : "violation", channel->id);
+    minke__mux_trace(mux, MINKE_TRACE_STREAM_REFUSED, politely ? "limit" : "violation", channel->id);
     channel->pending = politely ? MINKE_CHANNEL_SEND_ACK | MINKE_CHANNEL_SEND_RESET : 0;
     channel->linger = politely ? MINKE_LINGER_WANTED : MINKE_LINGER_NO;
     channel->known = true;

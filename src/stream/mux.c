@@ -185,10 +185,9 @@ bool minke__mux_event(minke_mux_t *mux, minke_mux_event_t *event)
     return true;
 }
 
-void minke__mux_trace(const minke_mux_t *mux, const char *name, const char *detail, uint64_t value)
+void minke__mux_trace(const minke_mux_t *mux, minke_trace_id_t id, const char *detail, uint64_t value)
 {
-    if (minke__tracing(mux->env))
-        minke__trace(mux->env, mux->now, mux->connection, MINKE_LAYER_STREAM, name, detail, value);
+    minke__trace(mux->env, mux->now, mux->connection, id, detail, value);
 }
 
 /* ---- opening, and questions */
@@ -212,7 +211,7 @@ int minke__mux_open(minke_mux_t *mux, minke_mux_stream_t **stream)
     channel->pending = MINKE_CHANNEL_SEND_OPEN;
     minke__mux_schedule(mux, channel);
     mux->env->counters->streams_opened++;
-    minke__mux_trace(mux, "stream_opened", "", channel->id);
+    minke__mux_trace(mux, MINKE_TRACE_STREAM_OPENED, NULL, channel->id);
     return MINKE_OK;
 }
 

@@ -62,7 +62,7 @@ struct minke_mux {
 };
 
 void minke__mux_raise(minke_mux_stream_t *stream, minke_mux_event_type_t type);
-void minke__mux_trace(const minke_mux_t *mux, const char *name, const char *detail, uint64_t value);
+void minke__mux_trace(const minke_mux_t *mux, minke_trace_id_t id, const char *detail, uint64_t value);
 
 /* receive.c: the user interface of SCTP, inwards. */
 void minke__mux_receive(minke_mux_t *mux, const minke_sctp_fragment_t *fragment);

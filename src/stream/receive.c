@@ -39,7 +39,7 @@ static void accept_stream(minke_mux_t *mux, minke_channel_t *channel)
     }
     accept_channel(mux, channel);
     mux->env->counters->streams_opened++;
-    minke__mux_trace(mux, "stream_accepted", "", channel->id);
+    minke__mux_trace(mux, MINKE_TRACE_STREAM_ACCEPTED, NULL, channel->id);
     mux->held_n++;
     minke__list_append(&mux->held, &stream->events);
     if (mux->surfaced) minke__mux_surface(mux);

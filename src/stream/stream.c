@@ -76,7 +76,11 @@ static void settle(minke_mux_stream_t *stream)
     if (stream->closed || !send_over(stream) || stream->receive == MINKE_RECEIVE_OPEN) return;
     minke_channel_t *channel = stream->channel;
     if (channel != NULL && !channel->negotiated) minke__channel_close(stream->mux, channel);
-    if (stream->unread.len == 0) announce_closed(stream);
+    if (stream->unread.len > 0) return;
+    if (stream->send != MINKE_SEND_CUT) {
+        minke__mux_trace(stream->mux, MINKE_TRACE_STREAM_FINISHED, NULL, stream->channel_id);
+    }
+    announce_closed(stream);
 }
 
 void minke__stream_fail(minke_mux_stream_t *stream, int error, uint32_t code)
@@ -106,7 +110,7 @@ void minke__stream_abort(minke_mux_stream_t *stream, uint32_t code, bool stop_to
 {
     minke_mux_t *mux = stream->mux;
     minke_channel_t *channel = detach(stream);
-    minke__mux_trace(mux, "stream_reset", why, stream->channel_id);
+    minke__mux_trace(mux, MINKE_TRACE_STREAM_RESET, why, stream->channel_id);
     minke__stream_fail(stream, MINKE_ERROR_STREAM_RESET, 0);
     if (channel == NULL) return;
     channel->pending &= MINKE_CHANNEL_SEND_OPEN | MINKE_CHANNEL_SEND_ACK;
@@ -120,7 +124,7 @@ void minke__stream_abort(minke_mux_stream_t *stream, uint32_t code, bool stop_to
 void minke__stream_channel_reset(minke_mux_stream_t *stream)
 {
     (void)detach(stream);
-    minke__mux_trace(stream->mux, "stream_channel_reset", "", stream->channel_id);
+    minke__mux_trace(stream->mux, MINKE_TRACE_STREAM_CHANNEL_RESET, NULL, stream->channel_id);
     if (!stream->remote_fin) {
         minke__stream_fail(stream, MINKE_ERROR_STREAM_RESET, 0);
         return;
@@ -222,7 +226,7 @@ static void reset_received(minke_mux_stream_t *stream, uint32_t code)
 {
     minke_mux_t *mux = stream->mux;
     minke_channel_t *channel = detach(stream);
-    minke__mux_trace(mux, "stream_reset", "by remote", stream->channel_id);
+    minke__mux_trace(mux, MINKE_TRACE_STREAM_RESET, "by the remote", stream->channel_id);
     minke__stream_fail(stream, MINKE_ERROR_STREAM_RESET, code);
     channel->pending &= MINKE_CHANNEL_SEND_ACK;
     if (!channel->negotiated) minke__channel_close(mux, channel);

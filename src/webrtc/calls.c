@@ -49,6 +49,8 @@ int minke_transport_stats(const minke_transport_t *t, minke_connection_t id, min
     *stats = (minke_connection_stats_t){.inbound = c->inbound,
                                         .version = c->version,
                                         .layer = layers[c->phase],
+                                        .last_step = c->last_step,
+                                        .pairs_validated = (uint32_t)minke__ice_validated_pairs(c->ice),
                                         .started_at = c->started_at,
                                         .ice_at = c->ice_at,
                                         .dtls_at = c->dtls_at,
@@ -56,16 +58,25 @@ int minke_transport_stats(const minke_transport_t *t, minke_connection_t id, min
                                         .noise_at = c->noise_at,
                                         .bytes_sent = c->bytes_sent,
                                         .bytes_received = c->bytes_received};
+    minke_path_t paths[MINKE_ICE_PAIRS_MAX];
+    stats->pairs = (uint32_t)minke__ice_pairs(c->ice, paths, MINKE_ICE_PAIRS_MAX);
     (void)minke__ice_selected(c->ice, &stats->path);
     if (c->sctp != NULL) {
         const minke_sctp_stats_t sctp = minke__sctp_stats(c->sctp);
         const minke_mux_stats_t mux = minke__mux_stats(c->mux);
         stats->smoothed_rtt = sctp.smoothed_rtt;
+        stats->retransmit_after = sctp.rto;
+        stats->bytes_acked = sctp.bytes_acked;
+        stats->bytes_delivered = sctp.bytes_delivered;
         stats->chunks_retransmitted = sctp.retransmitted;
+        stats->losses = sctp.losses;
+        stats->timeouts = sctp.timeouts;
         stats->congestion_window = sctp.congestion_window;
         stats->in_flight = sctp.in_flight;
         stats->peer_window = sctp.peer_window;
         stats->streams = mux.inbound + mux.outbound;
+        stats->unread = mux.unread;
+        stats->unsent = mux.unsent;
     }
     return MINKE_OK;
 }

@@ -21,6 +21,41 @@ minke_close_t minke__close_reason(minke_layer_t layer, int code, const char *tex
     return reason;
 }
 
+/* ---- what can be seen from outside ---- */
+
+static void trace_address(const minke_connection_state_t *c, minke_trace_id_t id, const minke_address_t *remote,
+                          minke_time_t now)
+{
+    char text[MINKE_ADDRESS_TEXT_BYTES];
+    if (!minke__tracing(c->env)) return;
+    minke__address_text(remote, text, sizeof text);
+    minke__trace(c->env, now, c->id, id, text, (uint64_t)c->version);
+}
+
+static void trace_peer(const minke_connection_state_t *c, minke_time_t now)
+{
+    char text[MINKE_PEER_BYTES];
+    if (!minke__tracing(c->env)) return;
+    minke__peer_id_text(&c->peer, text);
+    minke__trace(c->env, now, c->id, MINKE_TRACE_NOISE_AUTHENTICATED, text, 0);
+}
+
+/* An SCTP packet while it is in the clear: `path` NULL: the one that data is sent on. */
+static void tap_sctp(const minke_connection_state_t *c, const minke_path_t *path, const uint8_t *data, size_t len,
+                     minke_time_t now)
+{
+    minke_path_t selected = {0};
+    if (path == NULL) (void)minke__ice_selected(c->ice, &selected);
+    const minke_packet_t packet = {.at = now,
+                                   .kind = MINKE_PACKET_SCTP,
+                                   .received = path != NULL,
+                                   .connection = c->id,
+                                   .path = path != NULL ? path : &selected,
+                                   .data = data,
+                                   .len = len};
+    c->env->tap.packet(c->env->tap.user, &packet);
+}
+
 /* ---- making and freeing ---- */
 
 static minke_connection_state_t *new_connection(const minke_connection_config_t *config, minke_connection_t id,
@@ -80,6 +115,8 @@ minke_connection_state_t *minke__connection_accept(const minke_connection_config
         minke__connection_free(c);
         return NULL;
     }
+    c->last_step = MINKE_LAYER_ICE;
+    trace_address(c, MINKE_TRACE_HOST_ACCEPTED, &stranger->path.remote, now);
     return c;
 }
 
@@ -96,6 +133,7 @@ minke_connection_state_t *minke__connection_dial(const minke_connection_config_t
         minke__connection_free(c);
         return NULL;
     }
+    trace_address(c, MINKE_TRACE_HOST_DIALLING, &dial->remote, now);
     return c;
 }
 
@@ -117,7 +155,8 @@ void minke__connection_free(minke_connection_state_t *c)
 static void step_done(minke_connection_state_t *c, minke_layer_t layer, minke_time_t *at, minke_time_t now)
 {
     *at = now;
-    minke__trace(c->env, now, c->id, layer, "step_done", "", now - c->started_at);
+    c->last_step = layer;
+    minke__trace_of_layer(c->env, now, c->id, layer, MINKE_TRACE_NONE_STEP_DONE, NULL, now - c->started_at);
 }
 
 static void fail_with(minke_connection_state_t *c, minke_layer_t layer, int code, const char *text, minke_time_t now)
@@ -188,6 +227,7 @@ static void noise_done(minke_connection_state_t *c, minke_time_t now)
     c->setup = NULL;
     minke__free(c->env, c->dial);
     c->dial = NULL;
+    trace_peer(c, now);
     step_done(c, MINKE_LAYER_NOISE, &c->noise_at, now);
     c->phase = MINKE_PHASE_OPEN;
     c->was_open = true;
@@ -274,7 +314,9 @@ static void recv_datagram(minke_connection_state_t *c, uint8_t *data, size_t len
     while (minke__dtls_next(c->dtls, &input, now, &plaintext, &plaintext_len)) {
         authentic = true;
         if (c->sctp == NULL) advance(c, now); /* the handshake has just ended, in this very datagram */
-        if (c->sctp != NULL) minke__sctp_recv(c->sctp, plaintext, plaintext_len, now);
+        if (c->sctp == NULL) continue;
+        if (minke__tapping(c->env)) tap_sctp(c, path, plaintext, plaintext_len, now);
+        minke__sctp_recv(c->sctp, plaintext, plaintext_len, now);
     }
     if (authentic) minke__ice_received(c->ice, path, 0, true, now);
 }
@@ -358,6 +400,7 @@ static size_t transmit_sctp(minke_connection_state_t *c, uint8_t *buffer, size_t
     size_t n = 0, at = 0;
     for (size_t len = full; len == full && n < SEGMENTS_MAX && at + head + packet_max + tail <= capacity;) {
         len = minke__sctp_transmit(c->sctp, buffer + at + head, packet_max, now);
+        if (len > 0 && minke__tapping(c->env)) tap_sctp(c, NULL, buffer + at + head, len, now);
         const size_t record_len = len > 0 ? minke__dtls_seal(c->dtls, buffer + at, len) : 0;
         if (record_len == 0) break;
         if (n++ == 0) *train = (minke_train_t){buffer, 0, record_len};
@@ -461,7 +504,8 @@ void minke__connection_close(minke_connection_state_t *c, const minke_close_t *r
     if (c->phase != MINKE_PHASE_OPEN) c->env->counters->connections_failed++;
     c->phase = c->phase == MINKE_PHASE_SOCKET ? MINKE_PHASE_CLOSED : MINKE_PHASE_CLOSING;
     c->close = *reason;
-    minke__trace(c->env, now, c->id, reason->layer, "closed", c->close.text, (uint64_t)(int64_t)reason->code);
+    minke__trace_of_layer(c->env, now, c->id, reason->layer, MINKE_TRACE_NONE_CLOSED, c->close.text,
+                          (uint64_t)(int64_t)reason->code);
     if (c->sctp != NULL && minke__sctp_state(c->sctp) != MINKE_SCTP_ENDED) {
         minke__sctp_abort(c->sctp, c->close.text, now);
     }

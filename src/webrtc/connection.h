@@ -72,6 +72,7 @@ typedef struct minke_connection_state {
     size_t peer_key_len;
     minke_close_t close; /* from CLOSING on */
 
+    minke_layer_t last_step; /* of the set-up: the last one done */
     minke_time_t started_at, ice_at, dtls_at, sctp_at, noise_at;
     minke_time_t give_up_at; /* set-up must be done by then; after the end, somebody must have read */
     size_t lingering_unread;

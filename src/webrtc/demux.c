@@ -78,6 +78,9 @@ static minke_connection_state_t *accept(minke_transport_t *t, const minke_path_t
     minke_stranger_t stranger;
     if (owner != NULL && !minke__strangers_validated(t->strangers, path)) return NULL;
     if (t->handshakes >= t->options.handshakes_max || t->connections.count >= t->options.connections_max) {
+        const bool handshakes = t->handshakes >= t->options.handshakes_max;
+        minke__trace(&t->env, now, 0, MINKE_TRACE_HOST_LIMIT_REACHED, handshakes ? "handshakes_max" : "connections_max",
+                     handshakes ? t->options.handshakes_max : t->options.connections_max);
         t->counters.handshakes_refused++;
         return NULL;
     }
@@ -118,6 +121,10 @@ int minke_transport_recv(minke_transport_t *t, const minke_train_t *train, const
         return MINKE_ERROR_NOT_MINE;
     }
     t->counters.bytes_received += train->len;
+    if (minke__tapping(&t->env)) {
+        const minke_connection_state_t *owner = minke__endpoint_by_path(t, path);
+        minke__endpoint_tap(t, owner != NULL ? owner->id : 0, true, train, path, now);
+    }
     for (size_t at = 0, next; at < train->len; at = next) {
         next = at + train->segment_len < train->len ? at + train->segment_len : train->len;
         t->counters.datagrams_received++;

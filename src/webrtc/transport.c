@@ -88,7 +88,7 @@ int minke_transport_new(const minke_transport_options_t *options, minke_transpor
     if (!options_are_valid(&chosen)) return MINKE_ERROR_INVALID;
     if (chosen.allocator.reallocate == NULL) chosen.allocator = minke__default_allocator();
     if (chosen.random.fill == NULL) chosen.random = minke__default_random();
-    const minke_env_t env = {.allocator = chosen.allocator, .random = chosen.random, .trace = chosen.trace};
+    const minke_env_t env = {.allocator = chosen.allocator, .random = chosen.random, .trace = chosen.trace, .tap = chosen.tap};
     minke_transport_t *t = minke__alloc_zero(&env, sizeof *t);
     if (t == NULL) return MINKE_ERROR_NO_MEMORY;
     t->env = env;
@@ -238,8 +238,10 @@ minke_time_t minke_transport_deadline(const minke_transport_t *t)
     return node != NULL ? node->at : MINKE_TIME_NEVER;
 }
 
-static size_t sent(minke_transport_t *t, const minke_train_t *train, size_t n)
+static size_t sent(minke_transport_t *t, minke_connection_t connection, const minke_train_t *train, size_t n,
+                   const minke_path_t *path, minke_time_t now)
 {
+    if (minke__tapping(&t->env)) minke__endpoint_tap(t, connection, false, train, path, now);
     t->counters.datagrams_sent += n;
     t->counters.bytes_sent += train->len;
     return n;
@@ -255,10 +257,11 @@ size_t minke_transport_transmit(minke_transport_t *t, uint8_t *buffer, size_t ca
     const size_t answer_len = minke__strangers_transmit(t->strangers, buffer, capacity, path, now);
     if (answer_len > 0) {
         *train = (minke_train_t){buffer, answer_len, answer_len};
-        return sent(t, train, 1);
+        return sent(t, 0, train, 1, path, now);
     }
     for (minke_list_t *node; (node = minke__list_pop(&t->to_send)) != NULL;) {
         minke_connection_state_t *c = MINKE_CONTAINER(node, minke_connection_state_t, to_send);
+        const minke_connection_t id = c->id;
         const size_t n = minke__connection_transmit(c, buffer, capacity, train, path, now);
         if (is_over(c)) {
             minke__endpoint_remove(t, c);
@@ -268,7 +271,7 @@ size_t minke_transport_transmit(minke_transport_t *t, uint8_t *buffer, size_t ca
             minke__endpoint_touch(t, c);
             minke__list_remove(&c->to_send);
         }
-        if (n > 0) return sent(t, train, n);
+        if (n > 0) return sent(t, id, train, n, path, now);
     }
     return 0;
 }
@@ -286,6 +289,23 @@ bool minke_transport_event(minke_transport_t *t, minke_transport_event_t *event)
 }
 
 /* ---- queries ---- */
+
+void minke_transport_tap(minke_transport_t *t, const minke_tap_t *tap)
+{
+    t->env.tap = tap != NULL ? *tap : (minke_tap_t){0};
+}
+
+size_t minke_transport_connections(const minke_transport_t *t, minke_connection_t *connections, size_t capacity)
+{
+    size_t n = 0;
+    for (const minke_list_t *node = t->everyone.next; node != &t->everyone; node = node->next) {
+        const minke_connection_state_t *c = MINKE_CONTAINER(node, minke_connection_state_t, siblings);
+        if (c->closed_told) continue;
+        if (n < capacity) connections[n] = c->id;
+        n++;
+    }
+    return n;
+}
 
 const minke_counters_t *minke_transport_counters(const minke_transport_t *t) { return &t->counters; }
 

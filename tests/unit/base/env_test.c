@@ -97,16 +97,18 @@ static void test_trace(void **state)
     int calls = 0;
     test_env_init(&test, 1);
     assert_false(minke__tracing(&test.env));
-    minke__trace(&test.env, 1, 2, MINKE_LAYER_ICE, "nowhere", NULL, 0);
+    minke__trace(&test.env, 1, 2, MINKE_TRACE_ICE_SILENT, NULL, 0);
     test.env.trace = (minke_trace_t){&calls, keep};
     assert_true(minke__tracing(&test.env));
-    minke__trace(&test.env, 1, 2, MINKE_LAYER_ICE, "name", NULL, 3);
+    minke__trace(&test.env, 1, 2, MINKE_TRACE_ICE_SILENT, NULL, 3);
     assert_int_equal(calls, 1);
     assert_int_equal(last.at, 1);
     assert_int_equal(last.connection, 2);
     assert_int_equal(last.layer, MINKE_LAYER_ICE);
     assert_int_equal(last.value, 3);
-    assert_string_equal(last.name, "name");
+    assert_string_equal(last.name, "silent");
+    assert_int_equal(last.level, MINKE_TRACE_LEVEL_STATE);
+    assert_int_equal(last.id, MINKE_TRACE_ICE_SILENT);
     assert_string_equal(last.detail, ""); /* never NULL */
 }
 
