@@ -151,6 +151,7 @@ static int copy(cat_t *c)
         int code = drain_events(c);
         if (code >= 0) return code;
         if (c->closed || cli_stopped()) break;
+        if (cli_stats_asked()) cli_stats(c->dialing.host, true);
         if (c->stream != 0) {
             stream_to_stdout(c);
             stdin_to_stream(c);
@@ -179,7 +180,10 @@ static int start_dialing(cat_t *c)
 static int start_listening(cat_t *c)
 {
     cli_catch_signals();
-    c->dialing.host = minke_host_new(NULL);
+    minke_host_options_t options;
+    minke_host_defaults(&options);
+    if (!cli_observe(&options.transport)) return EXIT_LOCAL;
+    c->dialing.host = minke_host_new(&options);
     if (c->dialing.host == NULL) return EXIT_LOCAL;
     if (minke_listen(c->dialing.host, c->dialing.addr) < 0 || minke_handle(c->dialing.host, c->protocol) < 0) {
         cli_complain("cannot listen on %s for %s", c->dialing.addr, c->protocol);

@@ -28,12 +28,12 @@ int cli_result(int exit_code, const char *layer, const char *error, json_t *fiel
 void cli_note(int verbosity, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* "minke: ..." on stderr. */
 void cli_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Hands the transport's trace to cli_note. */
+/* trace.c: hands the transport's trace to cli_note, and to the file of --trace. */
 minke_trace_t cli_trace(void);
 
 /* ---- signals ---- */
 
-/* SIGINT and SIGTERM set cli_stopped instead of killing; SIGPIPE is ignored. */
+/* SIGINT and SIGTERM set cli_stopped instead of killing, SIGUSR1 cli_stats_asked; SIGPIPE and SIGXFSZ are ignored. */
 void cli_catch_signals(void);
 bool cli_stopped(void);
 

@@ -10,27 +10,12 @@ static const char help[] = "usage: minke dial [options] ADDR\n"
                            "\n"
                            "  --hold                 stay connected until the remote ends it, or SIGINT\n";
 
-static void print_ip(const minke_address_t *address, char *out, size_t capacity)
-{
-    if (address->family == MINKE_FAMILY_IP4) {
-        (void)snprintf(out, capacity, "%u.%u.%u.%u:%u", address->ip[0], address->ip[1], address->ip[2], address->ip[3],
-                       address->port);
-        return;
-    }
-    size_t at = (size_t)snprintf(out, capacity, "[");
-    for (size_t i = 0; i < 16 && at < capacity; i += 2) {
-        at += (size_t)snprintf(out + at, capacity - at, "%s%x", i > 0 ? ":" : "",
-                               (unsigned)address->ip[i] << 8 | address->ip[i + 1]);
-    }
-    if (at < capacity) (void)snprintf(out + at, capacity - at, "]:%u", address->port);
-}
-
 static json_t *describe(const cli_dialing_t *dialing)
 {
     minke_connection_stats_t stats;
     char remote[64] = "";
     if (minke_stats(dialing->host, dialing->connection, &stats) == MINKE_OK) {
-        print_ip(&stats.path.remote, remote, sizeof remote);
+        cli_print_ip(&stats.path.remote, remote, sizeof remote);
     }
     if (!cli_output.json) {
         (void)printf("connected to %s at %s, version %d, in %.1f ms\n", dialing->peer, remote, stats.version,
@@ -74,6 +59,7 @@ int cli_dial(int argc, char **argv)
             json_decref(fields);
             code = hold(&dialing);
         } else {
+            cli_stats_at_end(dialing.host, dialing.connection);
             code = cli_result(EXIT_DONE, NULL, NULL, fields);
         }
     }

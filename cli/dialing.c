@@ -14,7 +14,10 @@ const char cli_dialing_help[] =
     "  --timeout SECONDS      for the set-up (default 15)\n"
     "  --key FILE             our identity; made if it does not exist (default: a new one)\n"
     "  --json                 one JSON object per line\n"
-    "  -v, -vv                narrate on stderr: set-up steps; everything\n"
+    "  --pcap FILE            a capture for Wireshark, with the SCTP inside decrypted: the file holds all that is\n"
+    "                         sent and received in the clear, and grows with it\n"
+    "  --trace FILE           what happens, as JSON lines; minke --trace-events explains them\n"
+    "  -v, -vv                narrate on stderr: changes of state; everything\n"
     "  -h, --help             this text\n";
 
 bool cli_number(const char *option, const char *text, long low, long high, long *out)
@@ -50,7 +53,7 @@ bool cli_dialing_option(cli_dialing_t *dialing, int c, const char *value, bool *
     case 'K': dialing->key = value; return true;
     case 'J': cli_output.json = true; return true;
     case 'v': cli_output.verbose++; return true;
-    default: return false;
+    default: return cli_observe_option(c, value);
     }
 }
 
@@ -80,7 +83,8 @@ static minke_host_t *make_host(cli_dialing_t *dialing)
     unsigned char key[CLI_KEY_MAX];
     minke_host_options_t options;
     minke_host_defaults(&options);
-    context = (step_context_t){dialing, cli_trace()};
+    if (!cli_observe(&options.transport)) return NULL;
+    context = (step_context_t){dialing, options.transport.trace};
     options.transport.trace = (minke_trace_t){&context, on_trace};
     options.transport.dial_after = (minke_time_t)dialing->timeout_ms * 1000;
     if (dialing->key != NULL) {
@@ -174,7 +178,9 @@ bool cli_dialing_event(cli_dialing_t *dialing, minke_event_t *event, int timeout
 {
     for (const double until = cli_now_ms() + timeout_ms;;) {
         const double left = until - cli_now_ms();
+        if (cli_stats_asked()) cli_stats(dialing->host, true);
         if (cli_stopped()) {
+            cli_stats_at_end(dialing->host, dialing->connection);
             *code = cli_result(EXIT_DONE, NULL, NULL, NULL);
             return false;
         }
@@ -196,5 +202,6 @@ bool cli_dialing_event(cli_dialing_t *dialing, minke_event_t *event, int timeout
 void cli_dialing_free(cli_dialing_t *dialing)
 {
     minke_host_free(dialing->host);
+    cli_observe_end();
     dialing->host = NULL;
 }

@@ -2,7 +2,7 @@
 #ifndef MINKE_CLI_DIALING_H
 #define MINKE_CLI_DIALING_H
 
-#include "cli.h"
+#include "observe.h"
 
 typedef struct cli_dialing {
     const char *addr;
@@ -22,7 +22,7 @@ typedef struct cli_dialing {
 /* The options that all of these commands have; `c` is what getopt_long gave. False: not one of them. */
 #define CLI_DIALING_OPTIONS                                                                                            \
     {"direct-version", required_argument, NULL, 'D'}, {"timeout", required_argument, NULL, 'T'},                       \
-        {"key", required_argument, NULL, 'K'}, {"json", no_argument, NULL, 'J'},                                       \
+        {"key", required_argument, NULL, 'K'}, {"json", no_argument, NULL, 'J'}, CLI_OBSERVE_OPTIONS,                  \
     {                                                                                                                  \
         "help", no_argument, NULL, 'h'                                                                                 \
     }

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
+#include "dialing.h"
 #include "serve.h"
 
 static const char help[] =
@@ -17,7 +17,11 @@ static const char help[] =
     "  --announce ADDR   print and tell peers this address instead of the interfaces' own; may be repeated\n"
     "  --key FILE        the identity; made if it does not exist (default: a new one at every start)\n"
     "  --json            one JSON object per line\n"
-    "  -v, -vv           narrate on stderr: set-up steps; everything\n"
+    "  --stats SECONDS   print figures this often; SIGUSR1 asks once, and for each connection too\n"
+    "  --pcap FILE       a capture for Wireshark, with the SCTP inside decrypted: the file holds all that is sent\n"
+    "                    and received in the clear, and grows with it\n"
+    "  --trace FILE      what happens, as JSON lines; minke --trace-events explains them\n"
+    "  -v, -vv           narrate on stderr: changes of state; everything\n"
     "  -h, --help        this text\n";
 
 enum { ADDRESSES_MAX = 8 };
@@ -28,6 +32,7 @@ typedef struct listen_options {
     const char *announce[ADDRESSES_MAX];
     int announce_n;
     const char *key;
+    long stats_s;        /* 0: only when asked */
     bool test_protocols; /* for the interop tests; not in the help */
 } listen_options_t;
 
@@ -44,6 +49,8 @@ static int parse(int argc, char **argv, listen_options_t *options)
                                           {"announce", required_argument, NULL, 'a'},
                                           {"key", required_argument, NULL, 'k'},
                                           {"json", no_argument, NULL, 'j'},
+                                          {"stats", required_argument, NULL, 's'},
+                                          CLI_OBSERVE_OPTIONS,
                                           {"test-protocols", no_argument, NULL, 't'},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
@@ -62,7 +69,11 @@ static int parse(int argc, char **argv, listen_options_t *options)
         case 't': options->test_protocols = true; break;
         case 'v': cli_output.verbose++; break;
         case 'h': (void)fputs(help, stdout); return EXIT_DONE;
-        default: return EXIT_USAGE; /* getopt has complained */
+        case 's':
+            if (!cli_number("--stats", optarg, 1, 86400, &options->stats_s)) return EXIT_USAGE;
+            break;
+        default:
+            if (!cli_observe_option(c, optarg)) return EXIT_USAGE; /* getopt has complained */
         }
     }
     if (optind < argc) return usage("unexpected argument", argv[optind]);
@@ -75,7 +86,7 @@ static minke_host_t *make_host(const listen_options_t *options)
     minke_host_options_t host_options;
     minke_host_defaults(&host_options);
     host_options.serve_perf = true;
-    host_options.transport.trace = cli_trace();
+    if (!cli_observe(&host_options.transport)) return NULL;
     if (options->key != NULL) {
         const long len = cli_load_or_make_key(options->key, key);
         if (len < 0) return NULL;
@@ -118,7 +129,8 @@ int cli_listen(int argc, char **argv)
     if (host == NULL) return cli_result(EXIT_LOCAL, "host", "could not start", NULL);
     const bool defaults = options.listen_n == 0;
     int code = start_listening(host, &options);
-    if (code < 0) code = cli_serve(host, options.listen_n, defaults, options.test_protocols);
+    if (code < 0) code = cli_serve(host, options.listen_n, defaults, options.test_protocols, options.stats_s);
     minke_host_free(host);
+    cli_observe_end();
     return code;
 }

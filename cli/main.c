@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli.h"
+#include "observe.h"
 
 typedef struct command {
     const char *name;
@@ -25,7 +25,8 @@ static void print_help(FILE *out)
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         (void)fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
     }
-    (void)fputs("\n  --version  print the version\n  --help     this text; minke COMMAND --help tells more\n\n"
+    (void)fputs("\n  --version  print the version\n  --help     this text; minke COMMAND --help tells more\n"
+                "  --trace-events, --counters  explain what --trace and --stats write\n\n"
                 "Exit codes: 0 done, 1 the remote or the network failed, 2 usage, 3 a local resource (port, file, "
                 "memory).\n",
                 out);
@@ -43,6 +44,14 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         print_help(stdout);
+        return EXIT_DONE;
+    }
+    if (strcmp(argv[1], "--trace-events") == 0) {
+        cli_print_trace_events();
+        return EXIT_DONE;
+    }
+    if (strcmp(argv[1], "--counters") == 0) {
+        cli_print_counters();
         return EXIT_DONE;
     }
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {

@@ -62,16 +62,3 @@ void cli_complain(const char *format, ...)
     va_end(arguments);
     (void)fputc('\n', stderr);
 }
-
-static void trace_event(void *user, const minke_trace_event_t *event)
-{
-    static minke_time_t begun; /* of the first line, so that people see small numbers */
-    (void)user;
-    if (begun == 0) begun = event->at;
-    const bool step = strcmp(event->name, "step_done") == 0 || strcmp(event->name, "closed") == 0;
-    cli_note(step ? 1 : 2, "%10.3f ms  #%-6llu %-7s %s%s%s (%lld)", (double)(event->at - begun) / 1000.0,
-             (unsigned long long)(event->connection & 0xffffff), minke_layer_name(event->layer), event->name,
-             event->detail[0] != 0 ? ": " : "", event->detail, (long long)event->value);
-}
-
-minke_trace_t cli_trace(void) { return (minke_trace_t){.event = cli_output.verbose > 0 ? trace_event : NULL}; }

@@ -176,6 +176,7 @@ static int run(perf_t *p)
     if (code < 0 && p->upload > 0) code = run_phase(p, "upload", p->upload, 0, &p->upload_s);
     if (code < 0 && p->download > 0) code = run_phase(p, "download", 0, p->download, &p->download_s);
     if (code >= 0) return code;
+    cli_stats_at_end(p->dialing.host, p->dialing.connection);
     if (!cli_output.json) {
         (void)printf("upload   %12llu bytes in %7.3f s, %8.1f MB/s\ndownload %12llu bytes in %7.3f s, %8.1f MB/s\n",
                      (unsigned long long)p->upload, p->upload_s, rate(p->upload, p->upload_s),

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dialing.h"
+
 static const char echo_protocol[] = "/echo/1.0.0";
 
 static const char *direction(const minke_event_t *event) { return event->inbound ? "in" : "out"; }
@@ -63,16 +65,30 @@ static void handle(minke_host_t *host, const minke_event_t *event)
     }
 }
 
-int cli_serve(minke_host_t *host, int listeners, bool optional, bool test_protocols)
+/* Figures that are due, or that were asked for. Returns how long to wait until the next ones: milliseconds, or -1. */
+static int tell_stats(const minke_host_t *host, long stats_s, double *due_ms)
 {
+    if (cli_stats_asked()) cli_stats(host, true);
+    if (stats_s == 0) return -1;
+    const double now = cli_now_ms();
+    if (now >= *due_ms) {
+        cli_stats(host, false);
+        *due_ms = now + (double)stats_s * 1000;
+    }
+    return (int)(*due_ms - now) + 1;
+}
+
+int cli_serve(minke_host_t *host, int listeners, bool optional, bool test_protocols, long stats_s)
+{
+    double stats_due = cli_now_ms() + (double)stats_s * 1000;
     minke_event_t event;
     int failed = 0, served = 0;
     if (minke_handle(host, echo_protocol) < 0 || (test_protocols && cli_test_protocols_handle(host) < 0)) {
         return cli_result(EXIT_LOCAL, "host", "out of memory", NULL);
     }
     while (!cli_stopped()) {
-        const int result = minke_wait(host, &event, -1);
-        if (result == MINKE_ERROR_AGAIN) continue;
+        const int result = minke_wait(host, &event, tell_stats(host, stats_s, &stats_due));
+        if (result == MINKE_ERROR_AGAIN || result == MINKE_ERROR_TIMEOUT) continue;
         if (result < 0) return cli_result(EXIT_LOCAL, "network", minke_error_text(result), NULL);
         handle(host, &event);
         if (event.type == MINKE_EVENT_CONNECTED) served++;

@@ -5,8 +5,8 @@
 #include "cli.h"
 
 /* Runs until a signal, or until none of the `listeners` works. `optional`: some of them may fail (IPv6 on a machine
- * without it). Returns the exit code. */
-int cli_serve(minke_host_t *host, int listeners, bool optional, bool test_protocols);
+ * without it). `stats_s`: print figures this often; 0: only on SIGUSR1. Returns the exit code. */
+int cli_serve(minke_host_t *host, int listeners, bool optional, bool test_protocols, long stats_s);
 
 /* echo.c */
 void cli_echo(minke_host_t *host, minke_stream_t stream);

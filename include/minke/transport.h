@@ -189,11 +189,11 @@ MINKE_API size_t minke_transport_connections(const minke_transport_t *transport,
 /** Figures of one connection. Bytes and chunks are counted since it began, the rest is as it is now. */
 typedef struct minke_connection_stats {
     bool inbound;
-    int version;             /**< of webrtc-direct: 1 or 2 */
-    minke_layer_t layer;     /**< the set-up step in progress; MINKE_LAYER_HOST once connected, _NONE when closing */
-    minke_layer_t last_step; /**< the last one completed: MINKE_LAYER_ICE, _DTLS, _SCTP, _NOISE; _NONE: not one yet */
-    minke_path_t path;       /**< where data goes now */
-    uint32_t pairs;          /**< addresses of the remote that are known: candidate pairs */
+    int version;              /**< of webrtc-direct: 1 or 2 */
+    minke_layer_t layer;      /**< the set-up step in progress; MINKE_LAYER_HOST once connected, _NONE when closing */
+    minke_layer_t last_step;  /**< the last one completed: MINKE_LAYER_ICE, _DTLS, _SCTP, _NOISE; _NONE: not one yet */
+    minke_path_t path;        /**< where data goes now */
+    uint32_t pairs;           /**< addresses of the remote that are known: candidate pairs */
     uint32_t pairs_validated; /**< of those, how many have answered a check of ours */
     minke_time_t started_at;
     minke_time_t ice_at, dtls_at, sctp_at, noise_at; /**< when each step was done; 0: not yet */

@@ -185,6 +185,9 @@ static minke_ice_pair_t *adopt(minke_ice_agent_t *agent, const minke_stranger_t 
     minke_ice_pair_t *pair = minke__ice_obtain_pair(agent, &stranger->path, now);
     if (pair == NULL) return NULL;
     pair->checked = true;
+    if (stranger->validated && !pair->validated) {
+        minke__ice_trace(agent, now, MINKE_TRACE_ICE_PAIR_VALIDATED, &pair->path, 0);
+    }
     pair->validated = pair->validated || stranger->validated;
     pair->received += stranger->received;
     pair->sent += stranger->sent;

@@ -135,8 +135,8 @@ struct minke_sctp {
         uint64_t bytes_acked;
         uint64_t retransmitted;
         uint64_t losses, timeouts; /* events: windows cut by SACKs, T3-rtx expired */
-        uint32_t peer_window; /* a_rwnd as last announced */
-        uint32_t chunks_max;  /* outstanding at once */
+        uint32_t peer_window;      /* a_rwnd as last announced */
+        uint32_t chunks_max;       /* outstanding at once */
         unsigned reorder_steps;
         bool user_empty;   /* next_message had none, and nobody called wake since */
         bool grace;        /* one packet may leave in spite of the window: a loss has just been found */

@@ -110,13 +110,13 @@ minke_connection_state_t *minke__connection_accept(const minke_connection_config
     c->version = stranger->version;
     c->phase = MINKE_PHASE_DTLS;
     c->ice_at = now;
+    c->last_step = MINKE_LAYER_ICE;
+    trace_address(c, MINKE_TRACE_HOST_ACCEPTED, &stranger->path.remote, now);
     if (!start_ice(c, false, &stranger->local, &stranger->remote, now) || !start_dtls(c, now) ||
         minke__ice_adopt_stranger(c->ice, stranger, now) < 0) {
         minke__connection_free(c);
         return NULL;
     }
-    c->last_step = MINKE_LAYER_ICE;
-    trace_address(c, MINKE_TRACE_HOST_ACCEPTED, &stranger->path.remote, now);
     return c;
 }
 

@@ -88,7 +88,8 @@ int minke_transport_new(const minke_transport_options_t *options, minke_transpor
     if (!options_are_valid(&chosen)) return MINKE_ERROR_INVALID;
     if (chosen.allocator.reallocate == NULL) chosen.allocator = minke__default_allocator();
     if (chosen.random.fill == NULL) chosen.random = minke__default_random();
-    const minke_env_t env = {.allocator = chosen.allocator, .random = chosen.random, .trace = chosen.trace, .tap = chosen.tap};
+    const minke_env_t env = {
+        .allocator = chosen.allocator, .random = chosen.random, .trace = chosen.trace, .tap = chosen.tap};
     minke_transport_t *t = minke__alloc_zero(&env, sizeof *t);
     if (t == NULL) return MINKE_ERROR_NO_MEMORY;
     t->env = env;

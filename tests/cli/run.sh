@@ -95,6 +95,45 @@ expect 0 '^0$' echo $?
 expect 0 '"event":"disconnected".*"reason":' cat log
 expect 0 '"event":"result","ok":true' tail -n 1 log
 
+# ---- what can be seen of it
+expect 0 '^dtls +handshake_done +-v +value: the cipher suite$' "$minke" --trace-events
+expect 0 '^datagrams_received +UDP payloads handed in$' "$minke" --counters
+expect 2 'wants a number from 1 to 86400' "$minke" listen --stats 0
+expect 3 'cannot write the capture /nowhere/x: No such file' "$minke" listen --pcap /nowhere/x
+expect 3 'cannot write the trace /dev/full: No space left' "$minke" dial --trace /dev/full /ip4/127.0.0.1/udp/1/webrtc-direct
+start seen --listen $direct --stats 1 --trace events
+"$minke" dial -v --trace dialled "$addr" >/dev/null 2>narration
+expect 0 '^ *[0-9]+\.[0-9]+ ms +#0\.1 +host +dialling: 127.0.0.1:' cat narration
+expect 0 'noise +authenticated: 12D3KooW' cat narration
+expect 0 'addresses validated' cat narration
+expect 0 '"event":"connection".*"last_step":"noise".*"losses":0' "$minke" perf --json -v --upload 10K --download 10K "$addr"
+expect 0 '^\{"time_ms":0.0,"event":"begin","minke":"[0-9.]+","unix_us":[0-9]+\}$' head -n 1 dialled
+expect 0 '^\{"time_ms":[0-9.]+,"connection":[0-9]+,"layer":"sctp","event":"established","detail":"","value":65535\}$' cat dialled
+expect 0 '"layer":"host","event":"protocol_selected","detail":"/perf/1.0.0"' cat events
+"$minke" dial --hold "$addr" >/dev/null 2>&1 &
+holder=$!
+for _ in $(seq 50); do
+    if [ "$(grep -c '"event":"connected"' seen)" -ge 3 ]; then break; fi
+    sleep 0.1
+done
+kill -USR1 "$listener"
+for _ in $(seq 50); do
+    if grep -q '"event":"stats".*"connections_accepted"' seen && grep -q '"event":"connection"' seen; then break; fi
+    sleep 0.1
+done
+kill "$holder"
+wait "$holder"
+stop
+expect 0 '^0$' echo $?
+expect 0 '"event":"stats","connections":[0-9]+,"resident_bytes":[1-9][0-9]*,"counters":\{"datagrams_received":[0-9]+.*"connections_accepted"' cat seen
+expect 0 '"event":"connection".*"direction":"in".*"last_step":"noise".*"pairs_validated":1,' cat seen
+# A full disk ends the capture, not the command; what was captured can be read.
+start log --listen $direct
+expect 0 'nothing more is captured in cut: File too large' \
+    bash -c 'ulimit -f 16 && exec "$0" perf --upload 1M --download 1M --pcap cut "$1"' "$minke" "$addr"
+stop
+expect 0 '^0$' echo $?
+
 # ---- netcat: equal bytes both ways, the slow side last
 head -c 3000000 /dev/urandom >there
 head -c 2000000 /dev/urandom >back

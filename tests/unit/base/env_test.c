@@ -147,6 +147,29 @@ static void test_layer_names(void **state)
     assert_string_equal(minke_layer_name((minke_layer_t)-1), "unknown");
 }
 
+/* Every name is a word of its own in its layer, and explained. */
+static void test_trace_list(void **state)
+{
+    (void)state;
+    static const struct {
+        minke_layer_t layer;
+        const char *name, *meaning;
+    } list[] = {
+#define ENTRY(layer, id, name, level, meaning) {MINKE_LAYER_##layer, name, meaning},
+        MINKE_TRACE_LIST(ENTRY)
+#undef ENTRY
+    };
+    assert_int_equal(sizeof list / sizeof list[0], MINKE_TRACES_N);
+    for (size_t i = 0; i < MINKE_TRACES_N; i++) {
+        assert_true(strlen(list[i].meaning) > 8);
+        assert_true(strlen(list[i].name) > 2 && strlen(list[i].name) <= 21);
+        assert_int_equal(strspn(list[i].name, "abcdefghijklmnopqrstuvwxyz_"), strlen(list[i].name));
+        for (size_t k = 0; k < i; k++) {
+            assert_true(list[i].layer != list[k].layer || strcmp(list[i].name, list[k].name) != 0);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -156,6 +179,7 @@ int main(void)
         cmocka_unit_test(test_default_allocator),
         cmocka_unit_test(test_random_comes_from_the_environment),
         cmocka_unit_test(test_trace),
+        cmocka_unit_test(test_trace_list),
         cmocka_unit_test(test_errors),
         cmocka_unit_test(test_layer_names),
     };
