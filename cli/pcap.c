@@ -1,23 +1,20 @@
 /*
  * A tap that writes pcapng (draft-ietf-opsawg-pcapng), for Wireshark: what crosses the wire as UDP datagrams, and the
- * SCTP packets inside, decrypted, as IP protocol 132 between the same addresses. The transport knows no IP headers, so
- * they are made up here.
+ * SCTP packets inside, decrypted, as IP protocol 132 between the same addresses.
  *
  *     interface 0 "wire"               IP | UDP | STUN, DTLS
  *     interface 1 "SCTP, decrypted"    IP | SCTP chunks, with their own CRC32c
  *
  * Each packet is one write, so that a process that is killed leaves a file that can be read.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "ip_header.h"
 #include "observe.h"
 
 enum {
@@ -29,12 +26,8 @@ enum {
     OPTION_IF_NAME = 2,
     OPTION_USER_APPLICATION = 4,
     OPTION_PACKET_FLAGS = 2, /* 1: inbound, 2: outbound */
-    UDP_HEADER_BYTES = 8,
-    IP4_HEADER_BYTES = 20,
-    IP6_HEADER_BYTES = 40,
     PACKET_MAX = 65535,
-    BLOCK_MAX = 66000, /* the largest packet, its block header, options, trailer */
-    ROUTES_N = 64
+    BLOCK_MAX = 66000 /* the largest packet, its block header, options, trailer */
 };
 
 /* A block under construction. Numbers are in the machine's order, which the section header tells. */
@@ -43,17 +36,11 @@ typedef struct block {
     uint8_t bytes[BLOCK_MAX];
 } block_t;
 
-/* Which of our addresses packets to a remote leave from, as the system says. */
-typedef struct route {
-    minke_address_t remote, local;
-} route_t;
-
 static int file = -1;
 static const char *file_path;
 static off_t complete;       /* the length of the file up to the last whole block */
 static uint64_t wall_offset; /* wall-clock minus monotonic microseconds, when the capture began */
 static block_t block;
-static route_t routes[ROUTES_N];
 
 /* ---- blocks ---- */
 
@@ -125,107 +112,6 @@ static bool write_interface(const char *name)
     return end_block();
 }
 
-/* ---- addresses ---- */
-
-static bool is_unspecified(const minke_address_t *address)
-{
-    static const uint8_t zero[16];
-    return memcmp(address->ip, zero, sizeof zero) == 0;
-}
-
-/* The system chooses where packets of a socket without an address leave from: ask it as a connected socket would. */
-static minke_address_t source_for(const minke_address_t *remote)
-{
-    struct sockaddr_in ip4 = {.sin_family = AF_INET, .sin_port = htons(remote->port)};
-    struct sockaddr_in6 ip6 = {
-        .sin6_family = AF_INET6, .sin6_port = htons(remote->port), .sin6_scope_id = remote->scope};
-    const bool is_ip4 = remote->family == MINKE_FAMILY_IP4;
-    struct sockaddr *system = is_ip4 ? (struct sockaddr *)&ip4 : (struct sockaddr *)&ip6;
-    socklen_t len = is_ip4 ? sizeof ip4 : sizeof ip6;
-    minke_address_t local = {.family = remote->family};
-    memcpy(&ip4.sin_addr, remote->ip, 4);
-    memcpy(&ip6.sin6_addr, remote->ip, 16);
-    const int fd = socket(system->sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return local;
-    if (connect(fd, system, len) == 0 && getsockname(fd, system, &len) == 0) {
-        if (is_ip4) memcpy(local.ip, &ip4.sin_addr, 4);
-        else memcpy(local.ip, &ip6.sin6_addr, 16);
-    }
-    (void)close(fd);
-    return local;
-}
-
-static minke_address_t local_of(const minke_path_t *path)
-{
-    minke_address_t local = path->local;
-    if (!is_unspecified(&local)) return local;
-    route_t *route = &routes[(path->remote.ip[3] ^ path->remote.ip[15] ^ path->remote.port) % ROUTES_N];
-    if (memcmp(&route->remote, &path->remote, sizeof route->remote) != 0) {
-        *route = (route_t){path->remote, source_for(&path->remote)};
-    }
-    memcpy(local.ip, route->local.ip, sizeof local.ip);
-    return local;
-}
-
-/* ---- headers ---- */
-
-static uint32_t sum16(uint32_t sum, const uint8_t *data, size_t len)
-{
-    for (size_t i = 0; i + 1 < len; i += 2) sum += (uint32_t)data[i] << 8 | data[i + 1];
-    if (len % 2 != 0) sum += (uint32_t)data[len - 1] << 8;
-    return sum;
-}
-
-static uint16_t folded(uint32_t sum)
-{
-    while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)~sum;
-}
-
-static void store_be16(uint8_t *out, size_t value)
-{
-    out[0] = (uint8_t)(value >> 8);
-    out[1] = (uint8_t)value;
-}
-
-static void put_ip4(const minke_address_t *from, const minke_address_t *to, uint8_t protocol, size_t payload_len)
-{
-    uint8_t header[IP4_HEADER_BYTES] = {0x45};
-    store_be16(header + 2, sizeof header + payload_len);
-    header[8] = 64;
-    header[9] = protocol;
-    memcpy(header + 12, from->ip, 4);
-    memcpy(header + 16, to->ip, 4);
-    store_be16(header + 10, folded(sum16(0, header, sizeof header)));
-    put(header, sizeof header);
-}
-
-static void put_ip6(const minke_address_t *from, const minke_address_t *to, uint8_t protocol, size_t payload_len)
-{
-    uint8_t header[IP6_HEADER_BYTES] = {0x60};
-    store_be16(header + 4, payload_len);
-    header[6] = protocol;
-    header[7] = 64;
-    memcpy(header + 8, from->ip, 16);
-    memcpy(header + 24, to->ip, 16);
-    put(header, sizeof header);
-}
-
-static void put_udp(const minke_address_t *from, const minke_address_t *to, const uint8_t *data, size_t len)
-{
-    uint8_t header[UDP_HEADER_BYTES] = {0};
-    const size_t ip_len = from->family == MINKE_FAMILY_IP4 ? 4 : 16;
-    store_be16(header, from->port);
-    store_be16(header + 2, to->port);
-    store_be16(header + 4, sizeof header + len);
-    /* the pseudo-header: addresses, protocol, length */
-    uint32_t sum = IPPROTO_UDP + (uint32_t)(sizeof header + len);
-    sum = sum16(sum16(sum, from->ip, ip_len), to->ip, ip_len);
-    const uint16_t checksum = folded(sum16(sum16(sum, header, sizeof header), data, len));
-    store_be16(header + 6, checksum != 0 ? checksum : 0xffff);
-    put(header, sizeof header);
-}
-
 /* ---- the tap ---- */
 
 /* A full disk ends the capture, not the command. What was begun is taken back, so that the rest can be read. */
@@ -239,23 +125,17 @@ static void give_up(void)
     cli_pcap_close();
 }
 
-static void put_packet(const minke_packet_t *packet, size_t headers_len)
+static void put_packet(const minke_packet_t *packet, const uint8_t *headers, size_t headers_len)
 {
-    const minke_address_t local = local_of(packet->path), *remote = &packet->path->remote;
-    const minke_address_t *from = packet->received ? remote : &local, *to = packet->received ? &local : remote;
-    const bool is_sctp = packet->kind == MINKE_PACKET_SCTP;
-    const size_t payload_len = packet->len + (is_sctp ? 0 : UDP_HEADER_BYTES);
     const uint64_t at = packet->at + wall_offset;
-    const uint32_t flags = packet->received ? 1 : 2;
+    const uint32_t len = (uint32_t)(headers_len + packet->len), flags = packet->received ? 1 : 2;
     begin_block(ENHANCED_PACKET);
-    put_u32(is_sctp ? 1 : 0);
+    put_u32(packet->kind == MINKE_PACKET_SCTP ? 1 : 0);
     put_u32((uint32_t)(at >> 32));
     put_u32((uint32_t)at);
-    put_u32((uint32_t)(headers_len + packet->len));
-    put_u32((uint32_t)(headers_len + packet->len));
-    (remote->family == MINKE_FAMILY_IP4 ? put_ip4 : put_ip6)(from, to, is_sctp ? IPPROTO_SCTP : IPPROTO_UDP,
-                                                             payload_len);
-    if (!is_sctp) put_udp(from, to, packet->data, packet->len);
+    put_u32(len);
+    put_u32(len);
+    put(headers, headers_len);
     put(packet->data, packet->len);
     pad();
     put_option(OPTION_PACKET_FLAGS, &flags, sizeof flags);
@@ -263,12 +143,10 @@ static void put_packet(const minke_packet_t *packet, size_t headers_len)
 
 static void on_packet(void *user, const minke_packet_t *packet)
 {
+    uint8_t headers[CLI_IP_HEADERS_MAX];
     (void)user;
-    if (file < 0) return;
-    const size_t headers_len = (packet->path->remote.family == MINKE_FAMILY_IP4 ? IP4_HEADER_BYTES : IP6_HEADER_BYTES) +
-                               (packet->kind == MINKE_PACKET_SCTP ? 0u : UDP_HEADER_BYTES);
-    if (headers_len + packet->len > PACKET_MAX) return; /* no IP packet is that long */
-    put_packet(packet, headers_len);
+    if (file < 0 || packet->len > PACKET_MAX - CLI_IP_HEADERS_MAX) return; /* no IP packet is that long */
+    put_packet(packet, headers, cli_ip_headers(packet, headers));
     if (!end_block()) give_up();
 }
 
