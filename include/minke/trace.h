@@ -17,7 +17,8 @@ typedef enum minke_trace_level {
 #define MINKE_TRACE_LIST(X)                                                                                            \
     X(NONE, STEP_DONE, "step_done", STATE,                                                                             \
       "a set-up step is complete; value: microseconds since the connection began")                                     \
-    X(NONE, CLOSED, "closed", STATE, "the connection ends; detail: why; value: the code of minke_close_t")             \
+    X(NONE, CLOSED, "closed", STATE,                                                                                   \
+      "the connection ends; detail: why, and whether the remote began it; value: the code of minke_close_t")           \
     X(HOST, DIALLING, "dialling", STATE,                                                                               \
       "a dial begins; detail: the remote's address; value: version of webrtc-direct")                                  \
     X(HOST, ACCEPTED, "accepted", STATE,                                                                               \

@@ -40,6 +40,18 @@ static void trace_peer(const minke_connection_state_t *c, minke_time_t now)
     minke__trace(c->env, now, c->id, MINKE_TRACE_NOISE_AUTHENTICATED, text, 0);
 }
 
+static void trace_closed(const minke_connection_state_t *c, minke_time_t now)
+{
+    char text[sizeof c->close.text + 16];
+    minke_writer_t w = minke__writer(text, sizeof text);
+    if (!minke__tracing(c->env)) return;
+    if (c->close.by_remote) minke__write_text(&w, "by the remote: ");
+    minke__write_text(&w, c->close.text);
+    minke__write_terminator(&w);
+    minke__trace_of_layer(c->env, now, c->id, c->close.layer, MINKE_TRACE_NONE_CLOSED, text,
+                          (uint64_t)(int64_t)c->close.code);
+}
+
 /* An SCTP packet while it is in the clear: `path` NULL: the one that data is sent on. */
 static void tap_sctp(const minke_connection_state_t *c, const minke_path_t *path, const uint8_t *data, size_t len,
                      minke_time_t now)
@@ -504,8 +516,7 @@ void minke__connection_close(minke_connection_state_t *c, const minke_close_t *r
     if (c->phase != MINKE_PHASE_OPEN) c->env->counters->connections_failed++;
     c->phase = c->phase == MINKE_PHASE_SOCKET ? MINKE_PHASE_CLOSED : MINKE_PHASE_CLOSING;
     c->close = *reason;
-    minke__trace_of_layer(c->env, now, c->id, reason->layer, MINKE_TRACE_NONE_CLOSED, c->close.text,
-                          (uint64_t)(int64_t)reason->code);
+    trace_closed(c, now);
     if (c->sctp != NULL && minke__sctp_state(c->sctp) != MINKE_SCTP_ENDED) {
         minke__sctp_abort(c->sctp, c->close.text, now);
     }

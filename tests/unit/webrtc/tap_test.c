@@ -143,7 +143,7 @@ static void run(unsigned ms)
 {
     for (unsigned i = 0; i < ms; i++, now += 1000) {
         for (int k = 0; k < 2; k++) minke_transport_tick(ends[k].transport, now);
-        while (move(&ends[0], &ends[1]) | move(&ends[1], &ends[0])) continue;
+        while (move(&ends[0], &ends[1]) || move(&ends[1], &ends[0])) continue;
     }
 }
 
