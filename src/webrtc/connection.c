@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "base/address.h"
+#include "webrtc/observe.h"
 
 /* After the end of a connection, how long its streams wait for somebody to read what the remote had finished. */
 enum { READER_PATIENCE = 60 * 1000000 };
@@ -19,53 +19,6 @@ minke_close_t minke__close_reason(minke_layer_t layer, int code, const char *tex
     }
     minke__write_terminator(&w);
     return reason;
-}
-
-/* ---- what can be seen from outside ---- */
-
-static void trace_address(const minke_connection_state_t *c, minke_trace_id_t id, const minke_address_t *remote,
-                          minke_time_t now)
-{
-    char text[MINKE_ADDRESS_TEXT_BYTES];
-    if (!minke__tracing(c->env)) return;
-    minke__address_text(remote, text, sizeof text);
-    minke__trace(c->env, now, c->id, id, text, (uint64_t)c->version);
-}
-
-static void trace_peer(const minke_connection_state_t *c, minke_time_t now)
-{
-    char text[MINKE_PEER_BYTES];
-    if (!minke__tracing(c->env)) return;
-    minke__peer_id_text(&c->peer, text);
-    minke__trace(c->env, now, c->id, MINKE_TRACE_NOISE_AUTHENTICATED, text, 0);
-}
-
-static void trace_closed(const minke_connection_state_t *c, minke_time_t now)
-{
-    char text[sizeof c->close.text + 16];
-    minke_writer_t w = minke__writer(text, sizeof text);
-    if (!minke__tracing(c->env)) return;
-    if (c->close.by_remote) minke__write_text(&w, "by the remote: ");
-    minke__write_text(&w, c->close.text);
-    minke__write_terminator(&w);
-    minke__trace_of_layer(c->env, now, c->id, c->close.layer, MINKE_TRACE_NONE_CLOSED, text,
-                          (uint64_t)(int64_t)c->close.code);
-}
-
-/* An SCTP packet while it is in the clear: `path` NULL: the one that data is sent on. */
-static void tap_sctp(const minke_connection_state_t *c, const minke_path_t *path, const uint8_t *data, size_t len,
-                     minke_time_t now)
-{
-    minke_path_t selected = {0};
-    if (path == NULL) (void)minke__ice_selected(c->ice, &selected);
-    const minke_packet_t packet = {.at = now,
-                                   .kind = MINKE_PACKET_SCTP,
-                                   .received = path != NULL,
-                                   .connection = c->id,
-                                   .path = path != NULL ? path : &selected,
-                                   .data = data,
-                                   .len = len};
-    c->env->tap.packet(c->env->tap.user, &packet);
 }
 
 /* ---- making and freeing ---- */
@@ -123,7 +76,7 @@ minke_connection_state_t *minke__connection_accept(const minke_connection_config
     c->phase = MINKE_PHASE_DTLS;
     c->ice_at = now;
     c->last_step = MINKE_LAYER_ICE;
-    trace_address(c, MINKE_TRACE_HOST_ACCEPTED, &stranger->path.remote, now);
+    minke__trace_remote(c, MINKE_TRACE_HOST_ACCEPTED, &stranger->path.remote, now);
     if (!start_ice(c, false, &stranger->local, &stranger->remote, now) || !start_dtls(c, now) ||
         minke__ice_adopt_stranger(c->ice, stranger, now) < 0) {
         minke__connection_free(c);
@@ -145,7 +98,7 @@ minke_connection_state_t *minke__connection_dial(const minke_connection_config_t
         minke__connection_free(c);
         return NULL;
     }
-    trace_address(c, MINKE_TRACE_HOST_DIALLING, &dial->remote, now);
+    minke__trace_remote(c, MINKE_TRACE_HOST_DIALLING, &dial->remote, now);
     return c;
 }
 
@@ -239,7 +192,7 @@ static void noise_done(minke_connection_state_t *c, minke_time_t now)
     c->setup = NULL;
     minke__free(c->env, c->dial);
     c->dial = NULL;
-    trace_peer(c, now);
+    minke__trace_peer(c, now);
     step_done(c, MINKE_LAYER_NOISE, &c->noise_at, now);
     c->phase = MINKE_PHASE_OPEN;
     c->was_open = true;
@@ -327,7 +280,7 @@ static void recv_datagram(minke_connection_state_t *c, uint8_t *data, size_t len
         authentic = true;
         if (c->sctp == NULL) advance(c, now); /* the handshake has just ended, in this very datagram */
         if (c->sctp == NULL) continue;
-        if (minke__tapping(c->env)) tap_sctp(c, path, plaintext, plaintext_len, now);
+        if (minke__tapping(c->env)) minke__tap_sctp(c, path, plaintext, plaintext_len, now);
         minke__sctp_recv(c->sctp, plaintext, plaintext_len, now);
     }
     if (authentic) minke__ice_received(c->ice, path, 0, true, now);
@@ -412,7 +365,7 @@ static size_t transmit_sctp(minke_connection_state_t *c, uint8_t *buffer, size_t
     size_t n = 0, at = 0;
     for (size_t len = full; len == full && n < SEGMENTS_MAX && at + head + packet_max + tail <= capacity;) {
         len = minke__sctp_transmit(c->sctp, buffer + at + head, packet_max, now);
-        if (len > 0 && minke__tapping(c->env)) tap_sctp(c, NULL, buffer + at + head, len, now);
+        if (len > 0 && minke__tapping(c->env)) minke__tap_sctp(c, NULL, buffer + at + head, len, now);
         const size_t record_len = len > 0 ? minke__dtls_seal(c->dtls, buffer + at, len) : 0;
         if (record_len == 0) break;
         if (n++ == 0) *train = (minke_train_t){buffer, 0, record_len};
@@ -516,7 +469,7 @@ void minke__connection_close(minke_connection_state_t *c, const minke_close_t *r
     if (c->phase != MINKE_PHASE_OPEN) c->env->counters->connections_failed++;
     c->phase = c->phase == MINKE_PHASE_SOCKET ? MINKE_PHASE_CLOSED : MINKE_PHASE_CLOSING;
     c->close = *reason;
-    trace_closed(c, now);
+    minke__trace_closed(c, now);
     if (c->sctp != NULL && minke__sctp_state(c->sctp) != MINKE_SCTP_ENDED) {
         minke__sctp_abort(c->sctp, c->close.text, now);
     }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "webrtc/endpoint.h"
+#include "webrtc/observe.h"
 
 static bool is_stun(uint8_t first) { return first <= 3; }
 static bool is_dtls(uint8_t first) { return first >= 20 && first <= 63; }
@@ -123,7 +124,7 @@ int minke_transport_recv(minke_transport_t *t, const minke_train_t *train, const
     t->counters.bytes_received += train->len;
     if (minke__tapping(&t->env)) {
         const minke_connection_state_t *owner = minke__endpoint_by_path(t, path);
-        minke__endpoint_tap(t, owner != NULL ? owner->id : 0, true, train, path, now);
+        minke__tap_train(&t->env, owner != NULL ? owner->id : 0, true, train, path, now);
     }
     for (size_t at = 0, next; at < train->len; at = next) {
         next = at + train->segment_len < train->len ? at + train->segment_len : train->len;

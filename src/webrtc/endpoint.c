@@ -97,20 +97,6 @@ static void sync_paths(minke_transport_t *t, minke_connection_state_t *c)
     for (size_t i = 0; i < n; i++) learn_path(t, c, &paths[i]);
 }
 
-/* ---- the tap ---- */
-
-void minke__endpoint_tap(const minke_transport_t *t, minke_connection_t connection, bool received,
-                         const minke_train_t *train, const minke_path_t *path, minke_time_t now)
-{
-    minke_packet_t packet = {
-        .at = now, .kind = MINKE_PACKET_DATAGRAM, .received = received, .connection = connection, .path = path};
-    for (size_t at = 0; at < train->len; at += train->segment_len) {
-        packet.data = train->data + at;
-        packet.len = train->len - at < train->segment_len ? train->len - at : train->segment_len;
-        t->env.tap.packet(t->env.tap.user, &packet);
-    }
-}
-
 /* ---- book-keeping ---- */
 
 static void count_handshake(minke_transport_t *t, minke_connection_state_t *c)

@@ -48,10 +48,6 @@ MINKE_MUST_USE int minke__endpoint_add(minke_transport_t *transport, minke_conne
 minke_connection_t minke__endpoint_reserve(minke_transport_t *transport);
 void minke__endpoint_remove(minke_transport_t *transport, minke_connection_state_t *connection);
 
-/* Shows each datagram of a train to the tap. Call it only when there is one. */
-void minke__endpoint_tap(const minke_transport_t *transport, minke_connection_t connection, bool received,
-                         const minke_train_t *train, const minke_path_t *path, minke_time_t now);
-
 /* transport.c: our serialized PublicKey. */
 const uint8_t *minke__transport_public_key(const minke_transport_t *transport, size_t *len);
 

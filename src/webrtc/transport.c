@@ -5,6 +5,7 @@
 #include "crypto/primitives.h"
 #include "multiformats/multiaddr.h"
 #include "webrtc/endpoint.h"
+#include "webrtc/observe.h"
 
 enum { SECOND = 1000000 };
 
@@ -242,7 +243,7 @@ minke_time_t minke_transport_deadline(const minke_transport_t *t)
 static size_t sent(minke_transport_t *t, minke_connection_t connection, const minke_train_t *train, size_t n,
                    const minke_path_t *path, minke_time_t now)
 {
-    if (minke__tapping(&t->env)) minke__endpoint_tap(t, connection, false, train, path, now);
+    if (minke__tapping(&t->env)) minke__tap_train(&t->env, connection, false, train, path, now);
     t->counters.datagrams_sent += n;
     t->counters.bytes_sent += train->len;
     return n;
