@@ -77,12 +77,14 @@ typedef struct minke_event {
 MINKE_API MINKE_MUST_USE int minke_wait(minke_host_t *host, minke_event_t *event, int timeout_ms);
 
 /** The same without waiting: MINKE_OK or MINKE_ERROR_AGAIN. Call it until AGAIN whenever minke_fd is readable or
- * minke_timeout has passed, and after calls that make something to send. */
+ * minke_timeout has passed, and after calls that make something to send. Under load AGAIN may be long in coming: a loop
+ * with other things to do may stop after some events, minke_timeout is then 0. */
 MINKE_API MINKE_MUST_USE int minke_poll(minke_host_t *host, minke_event_t *event);
 
 /** For a loop of your own: readable when there is something to do. Valid as long as the host; do not read from it. */
 MINKE_API int minke_fd(const minke_host_t *host);
-/** Milliseconds until minke_poll must be called even if the descriptor is quiet; -1: no need. */
+/** Milliseconds until minke_poll must be called even if the descriptor is quiet; -1: no need; 0: now, an event or
+ * something to send waits. Ask again after every turn and after every call: almost each of them changes it. */
 MINKE_API int minke_timeout(const minke_host_t *host);
 
 /**

@@ -141,6 +141,14 @@ MINKE_API MINKE_MUST_USE bool minke_transport_event(minke_transport_t *transport
 /* ---- sockets ---- */
 
 /**
+ * The IP address and port of /ip4|ip6/../udp/../webrtc-direct, as minke_transport_listen wants them; what follows there
+ * (certhash, peer) is checked and left out. minke/loop.h has the way from and to the system's socket addresses.
+ * @return MINKE_OK; MINKE_ERROR_MALFORMED, _UNSUPPORTED or _TOO_LARGE: no multiaddr that we can read;
+ *         MINKE_ERROR_ADDRESS: one of another kind. `address` is then left alone.
+ */
+MINKE_API MINKE_MUST_USE int minke_address_parse(const char *multiaddr, minke_address_t *address);
+
+/**
  * Asks for a listening socket on an IP address and port (0: any). A SOCKET_OPEN event follows.
  * @return MINKE_OK and the socket's number; MINKE_ERROR_INVALID; MINKE_ERROR_NO_MEMORY.
  */

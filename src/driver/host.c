@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "driver/clock.h"
+#include "webrtc/endpoint.h"
 
 /* One datagram at most is 64 KiB, and so is a GRO train. */
 enum { IN_BYTES = 65536, READS_PER_TURN = 32, EVENTS_PER_TURN = 16 };
@@ -226,13 +227,24 @@ int minke_poll(minke_host_t *host, minke_event_t *event)
     minke__node_tick(host->node, host->now);
     const bool found = next_event(host, event);
     transmit(host);
-    return found ? MINKE_OK : MINKE_ERROR_AGAIN;
+    /* Sending makes room, and whoever waits for room must not be left asleep. */
+    return found || next_event(host, event) ? MINKE_OK : MINKE_ERROR_AGAIN;
+}
+
+/* Something is to be told or sent that no descriptor and no deadline would bring up. */
+static bool is_busy(const minke_host_t *host)
+{
+    const minke_transport_t *t = host->node->transport;
+    return !minke__list_empty(&host->notices) || !minke__list_empty(&host->node->to_tell) ||
+           host->node->identified != 0 || !minke__list_empty(&t->sockets_to_tell) || !minke__list_empty(&t->to_tell) ||
+           (!minke__list_empty(&t->to_send) && host->unsent.len == 0);
 }
 
 int minke_fd(const minke_host_t *host) { return host->epoll; }
 
 int minke_timeout(const minke_host_t *host)
 {
+    if (is_busy(host)) return 0;
     const minke_time_t transport_at = minke_transport_deadline(host->node->transport);
     const minke_time_t node_at = minke__node_deadline(host->node);
     const minke_time_t at = transport_at < node_at ? transport_at : node_at;
@@ -266,7 +278,9 @@ int minke_wait(minke_host_t *host, minke_event_t *event, int timeout_ms)
     }
 }
 
-/* ---- calls that the node does ---- */
+/* ---- calls that the node does ----
+ *
+ * A foreign loop may make them long after the last minke_poll: they read the clock themselves. */
 
 int minke_handle(minke_host_t *host, const char *protocol) { return minke__node_handle(host->node, protocol); }
 
@@ -288,7 +302,7 @@ int minke_open(minke_host_t *host, minke_connection_t connection, const char *pr
 
 ssize_t minke_stream_write(minke_host_t *host, minke_stream_t stream, const void *data, size_t len)
 {
-    return minke__node_write(host->node, stream, data, len, host->now);
+    return minke__node_write(host->node, stream, data, len, minke__clock_now());
 }
 
 ssize_t minke_stream_peek(minke_host_t *host, minke_stream_t stream, const uint8_t **data)
@@ -298,22 +312,22 @@ ssize_t minke_stream_peek(minke_host_t *host, minke_stream_t stream, const uint8
 
 int minke_stream_consume(minke_host_t *host, minke_stream_t stream, size_t len)
 {
-    return minke__node_consume(host->node, stream, len, host->now);
+    return minke__node_consume(host->node, stream, len, minke__clock_now());
 }
 
 int minke_stream_finish(minke_host_t *host, minke_stream_t stream)
 {
-    return minke_transport_finish(host->node->transport, stream, host->now);
+    return minke_transport_finish(host->node->transport, stream, minke__clock_now());
 }
 
 int minke_stream_reset(minke_host_t *host, minke_stream_t stream, uint32_t code)
 {
-    return minke_transport_reset(host->node->transport, stream, code, host->now);
+    return minke_transport_reset(host->node->transport, stream, code, minke__clock_now());
 }
 
 int minke_stream_stop(minke_host_t *host, minke_stream_t stream, uint32_t code)
 {
-    return minke_transport_stop(host->node->transport, stream, code, host->now);
+    return minke_transport_stop(host->node->transport, stream, code, minke__clock_now());
 }
 
 int minke_identify_get(minke_host_t *host, minke_connection_t connection, minke_identify_info_t *info)

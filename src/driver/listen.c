@@ -3,22 +3,11 @@
 
 #include "base/address.h"
 #include "driver/host.h"
-#include "multiformats/multiaddr.h"
-
-static int read_udp_address(const char *multiaddr, minke_address_t *address)
-{
-    minke_multiaddr_t parsed;
-    minke_direct_address_t direct;
-    int error = minke__multiaddr_parse(multiaddr, strlen(multiaddr), &parsed);
-    if (error == MINKE_OK) error = minke__multiaddr_to_direct(&parsed, &direct);
-    if (error == MINKE_OK) *address = direct.address;
-    return error;
-}
 
 int minke_listen(minke_host_t *host, const char *multiaddr)
 {
     minke_address_t address;
-    int error = read_udp_address(multiaddr, &address);
+    int error = minke_address_parse(multiaddr, &address);
     if (error < 0) return error;
     minke_host_listener_t *listener = minke__alloc_zero(&host->node->env, sizeof *listener);
     if (listener == NULL) return MINKE_ERROR_NO_MEMORY;
@@ -36,7 +25,7 @@ int minke_listen(minke_host_t *host, const char *multiaddr)
 int minke_announce(minke_host_t *host, const char *multiaddr)
 {
     minke_address_t address;
-    const int error = read_udp_address(multiaddr, &address);
+    const int error = minke_address_parse(multiaddr, &address);
     if (error != MINKE_OK) return error;
     if (minke__address_is_unspecified(&address) || address.port == 0) return MINKE_ERROR_ADDRESS;
     if (host->announced_n == sizeof host->announced / sizeof host->announced[0]) return MINKE_ERROR_LIMIT;

@@ -321,6 +321,16 @@ const uint8_t *minke__transport_public_key(const minke_transport_t *t, size_t *l
     return minke__identity_public_key(t->identity, len);
 }
 
+int minke_address_parse(const char *multiaddr, minke_address_t *address)
+{
+    minke_multiaddr_t parsed;
+    minke_direct_address_t direct;
+    int error = minke__multiaddr_parse(multiaddr, strlen(multiaddr), &parsed);
+    if (error == MINKE_OK) error = minke__multiaddr_to_direct(&parsed, &direct);
+    if (error == MINKE_OK) *address = direct.address;
+    return error;
+}
+
 ssize_t minke_transport_address(const minke_transport_t *t, const minke_address_t *address, char *text, size_t capacity)
 {
     minke_direct_address_t direct = {.address = *address, .certhashes_n = 1};

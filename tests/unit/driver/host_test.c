@@ -167,6 +167,41 @@ static void echo_over(const char *listen, int version)
     tear_down(sides);
 }
 
+/* A loop in a hurry: one event a turn, and a write between turns that nobody follows up. Descriptor and timeout alone
+ * must bring it back. */
+static void one_event_a_turn_loses_nothing(void **state)
+{
+    (void)state;
+    side_t sides[2];
+    minke_connection_t connection;
+    set_up(sides, "/ip4/127.0.0.1/udp/0/webrtc-direct");
+    assert_int_equal(minke_dial(sides[1].host, sides[0].addr, 1, &connection), MINKE_OK);
+    assert_int_equal(minke_timeout(sides[1].host), 0);
+    assert_true(run(sides, &sides[1].connected));
+    assert_int_equal(minke_open(sides[1].host, sides[1].connection, "/echo/1.0.0", &sides[1].stream), MINKE_OK);
+    send_more(&sides[1]);
+    assert_int_equal(minke_timeout(sides[1].host), 0);
+    const int64_t start = now_ms();
+    while (!sides[1].closed && now_ms() < start + PATIENCE_MS) {
+        struct pollfd fds[2];
+        int timeout = -1;
+        for (int i = 0; i < 2; i++) {
+            minke_event_t event;
+            if (minke_poll(sides[i].host, &event) == MINKE_OK) on_event(&sides[i], &event);
+        }
+        for (int i = 0; i < 2; i++) {
+            const int wanted = minke_timeout(sides[i].host);
+            fds[i] = (struct pollfd){.fd = minke_fd(sides[i].host), .events = POLLIN};
+            if (wanted >= 0 && (timeout < 0 || wanted < timeout)) timeout = wanted;
+        }
+        (void)poll(fds, 2, timeout);
+    }
+    assert_true(sides[1].closed);
+    assert_int_equal(sides[1].received, ECHO_BYTES);
+    assert_false(sides[1].wrong);
+    tear_down(sides);
+}
+
 static void ip4_version_1(void **state)
 {
     (void)state;
@@ -272,6 +307,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ip4_version_1),
         cmocka_unit_test(ip4_version_2),
+        cmocka_unit_test(one_event_a_turn_loses_nothing),
         cmocka_unit_test(ip6),
         cmocka_unit_test(all_interfaces),
         cmocka_unit_test(a_port_in_use_fails_with_a_reason),
