@@ -63,6 +63,7 @@ static bool read_line(const minke_host_t *host)
     const minke_counters_t *c = minke_counters(host);
     printf("%llu connections, %llu bytes received, %llu sent\n", (unsigned long long)c->connections_accepted,
            (unsigned long long)c->bytes_received, (unsigned long long)c->bytes_sent);
+    fflush(stdout);
     return true;
 }
 

@@ -52,7 +52,10 @@ static minke_time_t clock_now(void)
 
 /* ---- the host's part: multistream-select, then the protocol ---- */
 
-static bool is(const stream_t *s, const char *message) { return memcmp(s->message, message, s->len) == 0; }
+static bool is(const stream_t *s, const char *message)
+{
+    return s->len == strlen(message) && memcmp(s->message, message, s->len) == 0;
+}
 
 static bool answer(program_t *p, const stream_t *s, const char *message)
 {
