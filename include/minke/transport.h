@@ -8,9 +8,9 @@
  *   - drains events:                 minke_transport_event, until it returns false
  *   - sleeps until                   minke_transport_deadline, or until a datagram arrives
  *
- * in that order after everything it does, on one thread; sending and draining by turns until neither has more, since what
- * is done at an event makes something to send, and sending makes room, which is an event. Connections and streams are
- * numbers; a stale number is an error, never a crash.
+ * in that order after everything it does, on one thread; sending and draining by turns until neither has more, since
+ * what is done at an event makes something to send, and sending makes room, which is an event. Connections and streams
+ * are numbers; a stale number is an error, never a crash.
  */
 #ifndef MINKE_TRANSPORT_H
 #define MINKE_TRANSPORT_H
