@@ -1,6 +1,6 @@
 #!/bin/sh
 # The headers' promises: each compiles alone; the public ones include only <stddef.h>, <stdint.h>, <stdbool.h>,
-# <sys/types.h> and each other (minke/loop.h is the exception, which no other includes), and compile as C++; an #include in src/ points to its own folder or below it, never up.
+# <sys/types.h> and each other, and compile as C++; an #include in src/ points to its own folder or below it, never up.
 set -eu
 cd "$(dirname "$0")/.."
 bad=0
@@ -51,9 +51,10 @@ for header in $(find include src tests/support -name '*.h' | sort); do
         alone_in_cxx "$name"
         foreign=$(sed -n 's/^ *# *include *//p' "$header" |
             grep -Ev '^<(stddef\.h|stdint\.h|stdbool\.h|sys/types\.h|minke/[a-z_]+\.h)>' || true)
-        case $name in minke/loop.h) foreign='' ;; esac
+        # The one header for programs that own their sockets is the system's too; no other includes it.
+        if [ "$name" = minke/loop.h ]; then foreign=''; fi
+        if grep -q 'include <minke/loop\.h>' "$header"; then foreign='<minke/loop.h>'; fi
         [ -z "$foreign" ] || fail "$header includes $foreign"
-        ! grep -q 'include <minke/loop\.h>' "$header" || fail "$header includes minke/loop.h, which is the system's"
         ;;
     *) alone_in_c "$name" ;;
     esac

@@ -225,11 +225,13 @@ int minke_poll(minke_host_t *host, minke_event_t *event)
     take_input(host);
     minke_transport_tick(host->node->transport, host->now);
     minke__node_tick(host->node, host->now);
-    const bool found = next_event(host, event);
+    bool found = next_event(host, event);
     transmit(host);
-    /* Sending makes room, and whoever waits for room must not be left asleep. */
-    return found || next_event(host, event) ? MINKE_OK : MINKE_ERROR_AGAIN;
+    if (!found) found = next_event(host, event); /* sending makes room, and somebody waits for it */
+    return found ? MINKE_OK : MINKE_ERROR_AGAIN;
 }
+
+int minke_fd(const minke_host_t *host) { return host->epoll; }
 
 /* Something is to be told or sent that no descriptor and no deadline would bring up. */
 static bool is_busy(const minke_host_t *host)
@@ -239,8 +241,6 @@ static bool is_busy(const minke_host_t *host)
            host->node->identified != 0 || !minke__list_empty(&t->sockets_to_tell) || !minke__list_empty(&t->to_tell) ||
            (!minke__list_empty(&t->to_send) && host->unsent.len == 0);
 }
-
-int minke_fd(const minke_host_t *host) { return host->epoll; }
 
 int minke_timeout(const minke_host_t *host)
 {
