@@ -84,7 +84,7 @@ two_at_once() {
 # Two peers are there when the signal comes. One keeps it busy, which must not starve the signal; the other is silent, and
 # hears of the end at once, not after 30 s of silence (the busy one may lose the word: its socket is full).
 hold() {
-    "$minke" cat "$addr" $echo </dev/zero 2>/dev/null >held &
+    "$minke" cat "$addr" $echo </dev/zero 2>/dev/null > >(head -c 1 >held && cat >/dev/null) &
     busy=$!
     "$minke" cat --json "$addr" $echo <keys >/dev/null 2>hold.log &
     holder=$!
