@@ -7,6 +7,7 @@
 #   tests/interop/<noun>.c               small programs that the interop runner starts
 #   tests/fuzz/<noun>_fuzz.c             libFuzzer targets
 #   examples/<noun>.c                    each a program, compiled as a user would
+#   examples/chat/*.c                    one program
 
 file(GLOB support_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/support/*.c)
 if(support_sources)
@@ -131,6 +132,9 @@ foreach(source ${example_sources})
   get_filename_component(noun ${source} NAME_WE)
   minke_example(${noun} ${source})
 endforeach()
+file(GLOB chat_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/chat/*.c)
+set(example_links_chat minke OpenSSL::Crypto)
+minke_example(chat ${chat_sources})
 
 if(MINKE_FUZZ)
   add_custom_target(fuzzers)
