@@ -66,12 +66,16 @@ export async function serve_page() {
   return page_server;
 }
 
+export async function launch(args = [], env = process.env) {
+  return chromium.launch({ executablePath: chromium_path(), headless: true, args: [...FLAGS, ...args], env });
+}
+
 export async function open_page(peer, log_path, report, packet_log) {
   const url = await serve_page();
-  const args = packet_log != null ? [...FLAGS, ...LOGGING] : [...FLAGS];
+  const args = packet_log != null ? [...LOGGING] : [];
   const env = packet_log != null ? { ...process.env, CHROME_LOG_FILE: packet_log } : process.env;
   if (peer.trials != null) args.push(`--force-fieldtrials=${peer.trials}`);
-  const browser = await chromium.launch({ executablePath: chromium_path(), headless: true, args, env });
+  const browser = await launch(args, env);
   try {
     const log = createWriteStream(log_path);
     log.write(`Chromium ${browser.version()} ${args.join(' ')}\n`);

@@ -7,6 +7,7 @@ import { start_listener, start_shim } from './listener.js';
 import { cell_budget, narrow, plan } from './plan.js';
 import { go_peer, has_go } from './go.js';
 import { minke_dials } from './minke_dials.js';
+import { page_example } from './page_example.js';
 import { LineProcess, say_exit } from './processes.js';
 import { here, read_options, root } from './options.js';
 import { print_result, print_table } from './table.js';
@@ -217,6 +218,7 @@ async function main() {
   const options = read_options(process.argv.slice(2));
   mkdirSync(logs, { recursive: true });
   if (options.demo != null) return demo(options.demo);
+  if (options.page || options.screenshot != null) return page_example(options);
   const peers = narrow(plan(options), options.only);
   if (options.list) {
     for (const peer of peers) console.log(`${peer.id}: ${peer.cells.join(' ')}`);

@@ -21,6 +21,8 @@ build/interop/.
   --seed N              of the lossy path (1)
   --lanes N             the lossy sequence runs in N lanes side by side (default 1: 8 minutes; 4: 2 minutes)
   --demo ADDR           dials ADDR and tells what happens: ping, echo, perf
+  --page                instead of the table: examples/chat and two pages of examples/page (both built before)
+  --screenshot DIR      the pictures of those pages, as docs/images/ has them
 `;
 
 export function read_options(words) {
@@ -38,6 +40,8 @@ export function read_options(words) {
       seed: { type: 'string', default: '1' },
       lanes: { type: 'string' },
       demo: { type: 'string' },
+      page: { type: 'boolean', default: false },
+      screenshot: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });

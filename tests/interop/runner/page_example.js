@@ -1,0 +1,362 @@
+// The browser example as people use it: examples/chat listens, two pages in Chromium connect to it, talk and exchange
+// files. With a directory for screenshots it takes those of docs/images/ instead.
+import { spawn } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname } from 'node:path';
+import { createInterface } from 'node:readline';
+import { chromium_path, launch, prepare_network } from './chromium.js';
+import { root } from './options.js';
+
+const PAGE = `${root}examples/page/dist/index.html`;
+const CHAT_PROTOCOL = '/minke-example/chat/1.0.0';
+const FILE_PROTOCOL = '/minke-example/file/1.0.0';
+const BOUND = 60_000;
+const MiB = 1024 * 1024;
+const V2_ONLY = '--force-fieldtrials=WebRTC-NoSdpMangleUfrag/Enabled/';
+
+const sha256 = bytes => createHash('sha256').update(bytes).digest('hex');
+const sleep = ms => new Promise(resolve => setTimeout(resolve, ms));
+
+function check(what, condition) {
+  if (!condition) throw new Error(`not so: ${what}`);
+}
+
+const running = new Set();
+process.on('exit', () => { for (const child of running) child.kill('SIGKILL'); });
+
+/** A program that prints lines and takes lines. */
+class Program {
+  constructor(path, args) {
+    this.lines = [];
+    this.child = spawn(path, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+    running.add(this.child);
+    this.ended = new Promise(resolve => this.child.on('exit', (code, signal) => {
+      running.delete(this.child);
+      resolve(signal ?? code);
+    }));
+    this.child.on('error', error => this.lines.push(`! ${error.message}`));
+    for (const output of [this.child.stdout, this.child.stderr])
+      createInterface({ input: output }).on('line', line => this.lines.push(line));
+  }
+
+  type(line) { this.child.stdin.write(`${line}\n`); }
+
+  async says(pattern, within_ms = 5000) {
+    for (const begun = Date.now(); Date.now() - begun < within_ms; await sleep(20)) {
+      const found = this.lines.find(line => pattern.test(line));
+      if (found != null) return found;
+    }
+    throw new Error(`${this.child.spawnfile} did not say ${pattern}; it said:\n  ${this.lines.join('\n  ')}`);
+  }
+
+  async stop(signal = 'SIGINT') {
+    this.child.kill(signal);
+    return Promise.race([this.ended, sleep(5000).then(() => 'nothing for 5 s')]);
+  }
+}
+
+/** Resident memory in kB. */
+function resident({ child }) {
+  return Number(/VmRSS:\s*(\d+) kB/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))[1]);
+}
+
+async function start_chat(t, ...args) {
+  const chat = new Program(t.chat_program, ['--listen', '/ip4/127.0.0.1/udp/0/webrtc-direct', '--page', `file://${PAGE}`, ...args]);
+  chat.link = (await chat.says(/^open /)).split(/\s+/)[1];
+  chat.address = chat.link.slice(chat.link.indexOf('#') + 1);
+  return chat;
+}
+
+async function open(browser, link, options = {}) {
+  const context = await browser.newContext({ acceptDownloads: true, viewport: { width: 1080, height: 820 }, ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
+  page.on('pageerror', error => { page.fault = error; });
+  await page.goto(link);
+  return page;
+}
+
+async function connect(page) {
+  await page.click('#connect');
+  await page.waitForSelector('.status.good');
+}
+
+const shows = (page, selector, text) => page.locator(selector, { hasText: text }).first().waitFor();
+
+async function say(page, text) {
+  await page.fill('#line', text);
+  await page.press('#line', 'Enter');
+}
+
+/** Chooses a file of random bytes, made in the page: handing many through the driver takes longer than the transfer. */
+function choose_file(page, name, size) {
+  return page.evaluate(([name, size]) => {
+    const bytes = new Uint8Array(size);
+    for (let at = 0; at < size; at += 65536) crypto.getRandomValues(bytes.subarray(at, at + 65536));
+    const chosen = new DataTransfer();
+    chosen.items.add(new File([bytes], name));
+    const input = document.getElementById('file');
+    input.files = chosen.files;
+    input.dispatchEvent(new Event('change'));
+  }, [name, size]);
+}
+
+/** The hashes of the newest transfer, once it is done. */
+async function hashes(page) {
+  const row = page.locator('#transfers li').first();
+  await row.locator('.verdict').waitFor();
+  check(`transfer done: ${await row.innerText()}`, await row.getAttribute('data-state') === 'done');
+  return [await row.locator('.ours').getAttribute('title'), await row.locator('.theirs').getAttribute('title')];
+}
+
+/* ---- what is tried; each is told what the ones before have made ---- */
+
+const cells = {
+  async 'connects, from file://'(t) {
+    t.lonely = await open(t.browser, t.chat.link.replace(/\/udp\/\d+/, '/udp/9')); // for the last cell but two
+    await t.lonely.click('#connect');
+    t.one = await open(t.browser, t.chat.link);
+    check('the address is filled in', await t.one.inputValue('#address') === t.chat.address);
+    await connect(t.one);
+    check('four steps', await t.one.locator('.steps .done').count() === 4);
+    await shows(t.one, '#agent', 'minke-chat/');
+    return t.one.innerText('#status');
+  },
+
+  async 'round trip'(t) {
+    await t.one.waitForFunction(() => Number(document.getElementById('rtt').textContent) > 0);
+    return `${await t.one.innerText('#rtt')} ms`;
+  },
+
+  async 'lines both ways'(t) {
+    await say(t.one, 'Grüße from a page \u{1F40B}');
+    await t.chat.says(/^\w{6}: Grüße from a page \u{1F40B}$/u);
+    t.chat.type('hello from the terminal');
+    await shows(t.one, '.lines p', 'hello from the terminal');
+  },
+
+  async 'two pages see each other'(t) {
+    t.two = await open(t.browser, t.chat.link, { colorScheme: 'dark' });
+    await connect(t.two);
+    await shows(t.one, '.note', 'is here');
+    await say(t.two, 'the second page greets the first');
+    await shows(t.one, '.lines p', 'the second page greets the first');
+    await say(t.one, 'and the first one answers');
+    await shows(t.two, '.lines p', 'and the first one answers');
+  },
+
+  async 'a file to the listener'(t) {
+    await choose_file(t.one, '..\\..//../etc/field notes.bin', 8 * MiB);
+    const [ours, theirs] = await hashes(t.one);
+    check('both hashes are the same', ours === theirs);
+    const [stored, ...more] = readdirSync(t.save);
+    check(`one file, stored under its own name: ${stored}`, stored === 'field_notes.bin' && more.length === 0);
+    check('and that of what is stored', sha256(readFileSync(`${t.save}/${stored}`)) === ours);
+    return t.one.locator('.speed').first().innerText();
+  },
+
+  async 'a file from the listener'(t) {
+    await t.two.click('#get');
+    const [ours, theirs] = await hashes(t.two);
+    check('both hashes are the file’s', ours === sha256(t.offered) && theirs === ours);
+    const download = t.two.waitForEvent('download');
+    await t.two.click('#transfers a');
+    check('the saved file is the same', sha256(readFileSync(await (await download).path())) === ours);
+    return t.two.locator('.speed').first().innerText();
+  },
+
+  async 'a file that is too large is refused'(t) {
+    await choose_file(t.two, 'large.bin', 17 * MiB);
+    await shows(t.two, '#transfers .bad', 'too large');
+    check('nothing of it is stored', readdirSync(t.save).length === 1);
+    await say(t.two, 'still here');
+    await t.chat.says(/: still here$/);
+  },
+
+  async 'names stay in their directory'(t) {
+    const wanted = { '..': '_.', '.profile': '_profile', '/etc/passwd': 'passwd', '-rf': '_rf', 'a/': '_', 'b\x1b[2J\x9b\u{1F40B}': 'b_[2J_\u{1F40B}' };
+    await Promise.all(Object.keys(wanted).map(async name => {
+      const sender = new Program(t.minke, ['cat', t.chat.address, FILE_PROTOCOL]);
+      sender.child.stdin.end(`put 3 ${name}\nabc`);
+      await sender.says(/^sha256 ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad$/);
+    }));
+    const names = readdirSync(t.save).filter(name => name !== 'field_notes.bin').sort();
+    check(`stored as ${names}`, names.join() === Object.values(wanted).sort().join());
+  },
+
+  async 'what is no file, or half of one, leaves nothing behind'(t) {
+    const before = readdirSync(t.save).join();
+    const said = async (input, pattern, ends = true) => {
+      const sender = new Program(t.minke, ['cat', t.chat.address, FILE_PROTOCOL]);
+      sender.child.stdin[ends ? 'end' : 'write'](input);
+      await (pattern != null ? sender.says(pattern) : sleep(300));
+      return sender;
+    };
+    await said('put 10 half\nabc', /^error the file broke off/);
+    await said('nonsense\n', /^error this is neither/);
+    await said('put 99999999999999999999999 x\n', /^error this is neither/);
+    await said(`put ${'9'.repeat(600)}`, /^error the first line is too long/);
+    const holding = await said('put 10 half\nabc', null, false);
+    check('half a file lies there meanwhile', readdirSync(t.save).includes('half'));
+    await holding.stop('SIGKILL');
+    const quits = await said('put 10 other\nabc', null, false);
+    await quits.stop('SIGTERM');
+    await t.chat.says(/other broke off after 3 bytes/);
+    check('and is removed', !readdirSync(t.save).includes('other'));
+    check('nothing else is there', readdirSync(t.save).filter(name => name !== 'half').join() === before);
+  },
+
+  // 3.6 MB are more than its pipe, its windows and its queue hold: it must miss lines, and nobody else may wait.
+  async 'a reader that stops does not stop the others'(t) {
+    const slow = new Program(t.minke, ['cat', t.chat.address, CHAT_PROTOCOL]);
+    await slow.says(/Welcome/);
+    slow.child.stdout.pause();
+    const before = resident(t.chat);
+    const flood = new Program(t.minke, ['cat', t.chat.address, CHAT_PROTOCOL]);
+    await flood.says(/Welcome/);
+    for (let i = 0; i < 40; i++) flood.child.stdin.write(`${'flood '.repeat(150)}\n`.repeat(100));
+    flood.type('this is the last of it');
+    await t.chat.says(/: this is the last of it$/, 20_000);
+    await say(t.one, 'after the flood');
+    await shows(t.two, '.lines p', 'after the flood');
+    const grown = resident(t.chat) - before;
+    slow.child.stdout.resume();
+    for (let tries = 0; tries < 50 && !slow.lines.some(line => /lines left out/.test(line)); tries++) {
+      t.chat.type(`are you back? ${tries}`);
+      await sleep(100);
+    }
+    await slow.says(/^\* \d+ lines left out$/, 100);
+    await Promise.all([slow.stop('SIGTERM'), flood.stop('SIGTERM')]);
+    check(`bounded memory: ${grown} kB more`, grown < 16 * 1024);
+    return `${(grown / 1024).toFixed(1)} MiB more resident`;
+  },
+
+  async 'a wrong certificate hash is explained'(t) {
+    const other = new Program(t.minke, ['listen', '--listen', '/ip4/127.0.0.1/udp/0/webrtc-direct']);
+    const address = (await other.says(/\/certhash\//)).match(/\/ip4\S+/)[0];
+    const certhash = /\/certhash\/[^/]+/;
+    t.three = await open(t.browser, `file://${PAGE}#${address.replace(certhash, t.chat.address.match(certhash)[0])}`);
+    await t.three.click('#connect');
+    await shows(t.three, '#problem', 'not with the certificate');
+    await t.three.fill('#address', address.replace(/\/p2p\/.*/, t.chat.address.match(/\/p2p\/.*/)[0]));
+    await t.three.click('#connect');
+    await shows(t.three, '#problem', 'Somebody else answers');
+    await t.three.fill('#address', address);
+    await connect(t.three);
+    await shows(t.three, '.note', 'does not do the chat');
+    await t.three.waitForFunction(() => Number(document.getElementById('rtt').textContent) > 0);
+    await t.three.click('#get');
+    await shows(t.three, '#transfers .bad', 'does not do');
+    await other.stop();
+    await shows(t.three, '#status', 'has gone');
+  },
+
+  async 'nobody there is explained'(t) {
+    await shows(t.lonely, '#problem', 'Nobody answers');
+  },
+
+  async 'a browser that forbids edited offers'(t) {
+    const browser = await launch([V2_ONLY]);
+    try {
+      const page = await open(browser, t.chat.link);
+      await connect(page);
+      await shows(page, '#status', 'version 2');
+    } finally {
+      await browser.close();
+    }
+  },
+
+  async 'SIGINT ends it cleanly'(t) {
+    check('no error in a page', [t.one, t.two, t.three].every(page => page?.fault == null));
+    const end = await t.chat.stop();
+    check(`exit code 0: ${end}`, end === 0);
+    check('and is removed', !readdirSync(t.save).includes('half'));
+    await Promise.all([t.one, t.two].map(page => shows(page, '#status', 'has gone')));
+  },
+};
+
+/* ---- the pictures of docs/images/ ---- */
+
+async function take_pictures(t, directory) {
+  mkdirSync(directory, { recursive: true });
+  const chat = await start_chat(t, '--save', t.save, '--offer', t.offer);
+  const pages = [];
+  for (const [scheme, width] of [['light', 1080], ['dark', 1080], ['light', 400]]) {
+    const page = await open(t.browser, chat.link, { colorScheme: scheme, viewport: { width, height: 800 } });
+    await connect(page);
+    pages.push({ page, name: width < 600 ? 'browser-narrow.png' : `browser-${scheme}.png` });
+  }
+  const [{ page: first }, { page: second }] = pages;
+  await say(first, 'Hello! This page was opened from a file, and talks to a C program.');
+  await chat.says(/: Hello!/);
+  chat.type('Welcome aboard. I print your lines in a terminal.');
+  await shows(second, '.lines p', 'Welcome aboard');
+  await say(second, 'And this is another page: the listener passes lines on.');
+  await chat.says(/: And this is/);
+  chat.type('Send me a file, I hash what arrives.');
+  await shows(first, '.lines p', 'Send me a file');
+  for (const { page } of pages) {
+    await choose_file(page, 'field-notes.pdf', 6 * MiB);
+    await hashes(page);
+    await page.click('#get');
+    await page.locator('#transfers li:nth-child(2)').waitFor();
+    await hashes(page);
+  }
+  await sleep(14_000); // some pings to draw
+  for (const { page, name } of pages) {
+    await page.mouse.move(1, 1);
+    await page.evaluate(() => document.activeElement.blur());
+    await page.screenshot({ path: `${directory}/${name}`, fullPage: true });
+    console.log(`${directory}/${name}`);
+  }
+  await chat.stop();
+  return 0;
+}
+
+async function run_cells(t) {
+  let passed = 0, failed = 0;
+  t.chat = await start_chat(t, '--save', t.save, '--offer', t.offer, '--max-size', `${16 * MiB}`);
+  for (const [name, run] of Object.entries(cells)) {
+    const begun = Date.now();
+    try {
+      const facts = await run(t);
+      console.log(`pass  ${name}${facts ? `: ${facts}` : ''} (${((Date.now() - begun) / 1000).toFixed(1)} s)`);
+      passed++;
+    } catch (error) {
+      console.log(`FAIL  ${name}: ${error.message}`);
+      failed++;
+    }
+  }
+  if (failed > 0) console.log(`the listener said:\n  ${t.chat.lines.filter(line => !/flood/.test(line)).join('\n  ')}`);
+  console.log(`\n${passed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
+}
+
+/** Prints one line for each cell. Without a browser that can be used nothing is run, which fails if it is required. */
+export async function page_example({ screenshot, require, minke }) {
+  const chat_program = `${dirname(minke)}/examples/chat`;
+  for (const file of [chat_program, minke, PAGE]) if (!existsSync(file)) throw new Error(`${file} is not built`);
+  const missing = chromium_path() == null ? 'Chromium is not installed (apt-get install chromium)' : prepare_network();
+  if (missing != null) {
+    console.log(`not-run: ${missing}`);
+    return require.includes('chromium') || screenshot != null ? 1 : 0;
+  }
+  const bound = setTimeout(() => {
+    console.error(`not done within ${BOUND / 1000} s`);
+    process.exit(1);
+  }, BOUND);
+  const work = mkdtempSync(`${tmpdir()}/minke-page-`);
+  const t = { minke, chat_program, save: `${work}/saved`, offer: `${work}/whale-song.flac`, offered: randomBytes(12 * MiB) };
+  try {
+    t.browser = await launch();
+    mkdirSync(t.save);
+    writeFileSync(t.offer, t.offered);
+    return await (screenshot != null ? take_pictures(t, screenshot) : run_cells(t));
+  } finally {
+    clearTimeout(bound);
+    await t.browser?.close();
+    rmSync(work, { recursive: true, force: true });
+  }
+}
