@@ -26,7 +26,8 @@ static const char help[] =
     "  --offer FILE      what pages may download\n"
     "  --save DIR        store what pages send there; without it nothing is taken\n"
     "  --max-size BYTES  of one received file (default 256 MiB)\n"
-    "  --max-total BYTES of all received files together (default 1 GiB)\n";
+    "  --max-total BYTES of all received files together (default 1 GiB)\n"
+    "  --patience SECS   after which a file that does not move is given up (default 60)\n";
 
 enum { LISTEN_MAX = 4, KEY_MAX = 4096 };
 
@@ -34,7 +35,7 @@ typedef struct options {
     const char *listen[LISTEN_MAX];
     int listen_n;
     const char *key, *page, *offer, *save;
-    uint64_t max_size, max_total;
+    uint64_t max_size, max_total, patience;
 } options_t;
 
 typedef struct chat {
@@ -148,20 +149,29 @@ static void read_stdin(chat_t *c)
     }
 }
 
+/* Of two timeouts for poll(), where -1 means never. */
+static int sooner(int a, int b)
+{
+    if (a < 0) return b;
+    return b < 0 || a < b ? a : b;
+}
+
 static int loop(chat_t *c)
 {
     minke_event_t event;
     for (;;) {
+        files_tick(&c->files);
         /* Until there is none: only then everything that was written has been sent. */
         while (minke_poll(c->host, &event) == MINKE_OK) on_event(c, &event);
         if (c->listening == 0) return 3;
+        const int timeout = sooner(minke_timeout(c->host), files_timeout(&c->files));
         struct pollfd wait[] = {
             {.fd = minke_fd(c->host), .events = POLLIN},
             {.fd = signal_pipe[0], .events = POLLIN},
             {.fd = c->stdin_over ? -1 : STDIN_FILENO, .events = POLLIN},
             {.fd = c->room.terminal.len > 0 ? STDOUT_FILENO : -1, .events = POLLOUT},
         };
-        if (poll(wait, sizeof wait / sizeof wait[0], minke_timeout(c->host)) < 0) continue; /* EINTR: look again */
+        if (poll(wait, sizeof wait / sizeof wait[0], timeout) < 0) continue; /* EINTR: look again */
         if (wait[1].revents != 0) return 0;
         if (wait[2].revents != 0) read_stdin(c);
         if (wait[3].revents != 0) room_flush_terminal(&c->room);
@@ -170,11 +180,11 @@ static int loop(chat_t *c)
 
 /* ---- beginning ---- */
 
-static bool parse_bytes(const char *text, uint64_t *bytes)
+static bool parse_number(const char *text, uint64_t *number)
 {
     char *end;
     errno = 0;
-    *bytes = strtoull(text, &end, 10);
+    *number = strtoull(text, &end, 10);
     return errno == 0 && end != text && *end == '\0' && *text != '-';
 }
 
@@ -188,6 +198,7 @@ static int parse(int argc, char **argv, options_t *options)
                                           {"save", required_argument, NULL, 's'},
                                           {"max-size", required_argument, NULL, 'm'},
                                           {"max-total", required_argument, NULL, 't'},
+                                          {"patience", required_argument, NULL, 'w'},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     bool good = true;
@@ -201,8 +212,9 @@ static int parse(int argc, char **argv, options_t *options)
         case 'p': options->page = optarg; break;
         case 'o': options->offer = optarg; break;
         case 's': options->save = optarg; break;
-        case 'm': good = parse_bytes(optarg, &options->max_size); break;
-        case 't': good = parse_bytes(optarg, &options->max_total); break;
+        case 'm': good = parse_number(optarg, &options->max_size); break;
+        case 'w': good = parse_number(optarg, &options->patience); break;
+        case 't': good = parse_number(optarg, &options->max_total); break;
         case 'h': (void)fputs(help, stdout); return 0;
         default: good = false; break;
         }
@@ -249,6 +261,7 @@ static int start(chat_t *c)
     c->files = (files_t){.room = &c->room, .directory = -1, .offer = options->offer};
     c->files.size_max = options->max_size;
     c->files.total_left = options->max_total;
+    c->files.patience = (double)options->patience;
     if (options->save != NULL) {
         c->files.directory = open(options->save, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (c->files.directory < 0) {
@@ -275,8 +288,10 @@ static int start(chat_t *c)
 
 int main(int argc, char **argv)
 {
-    static chat_t c = {
-        .options = {.page = "http://127.0.0.1:8080/", .max_size = UINT64_C(256) << 20, .max_total = UINT64_C(1) << 30}};
+    static chat_t c;
+    c.options = (options_t){.page = "http://127.0.0.1:8080/", .patience = 60};
+    c.options.max_size = UINT64_C(256) << 20;
+    c.options.max_total = UINT64_C(1) << 30;
     int code = parse(argc, argv, &c.options);
     if (code >= 0) return code;
     code = start(&c);

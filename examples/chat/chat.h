@@ -29,6 +29,7 @@ enum {
     CODE_TOO_LONG = 1,        /* reset: a line beyond LINE_MAX_BYTES */
     CODE_SECOND_CHAT = 2,     /* reset: one chat stream per connection */
     CODE_CANNOT_READ = 3,     /* reset: the offered file broke off */
+    CODE_IDLE = 4,            /* reset: a file did not move */
 };
 
 /* ---- queue.c ---- */
@@ -88,11 +89,15 @@ typedef struct files {
     const char *offer;   /* the path of the file that guests may get; NULL: none */
     uint64_t size_max;   /* of one received file */
     uint64_t total_left; /* of all that will ever be received */
+    double patience;     /* seconds without a byte before a transfer is given up */
 } files_t;
 
 void files_open(files_t *files, const guest_t *guest, minke_stream_t stream);
 bool files_stream(files_t *files, minke_stream_t stream);
 bool files_stream_closed(files_t *files, minke_stream_t stream);
+/* Gives up what does not move; files_timeout says in how many milliseconds to call it, -1: no need. */
+void files_tick(files_t *files);
+int files_timeout(const files_t *files);
 /* Removes what is half received. */
 void files_end(files_t *files);
 

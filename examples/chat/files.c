@@ -45,6 +45,7 @@ struct transfer {
     uint64_t size, done;
     EVP_MD_CTX *hash;
     struct timespec begun;
+    struct timespec moved; /* when it last read or wrote something */
     char head[HEAD_BYTES];
     size_t head_len;
     char text[TEXT_BYTES]; /* what is said before the file, after it, or instead */
@@ -107,6 +108,8 @@ static void last_words(transfer_t *t, const char *format, ...)
     t->state = STATE_LAST_WORDS;
 }
 
+static void set_now(struct timespec *instant) { (void)clock_gettime(CLOCK_MONOTONIC, instant); }
+
 static void discard_file(files_t *files, transfer_t *t)
 {
     if (t->file < 0) return;
@@ -128,7 +131,7 @@ static void refuse(files_t *files, transfer_t *t, const char *why)
 
 static bool begin_hash(transfer_t *t)
 {
-    (void)clock_gettime(CLOCK_MONOTONIC, &t->begun);
+    set_now(&t->begun);
     t->done = 0;
     t->hash = EVP_MD_CTX_new();
     return t->hash != NULL && EVP_DigestInit_ex(t->hash, EVP_sha256(), NULL) == 1;
@@ -137,7 +140,7 @@ static bool begin_hash(transfer_t *t)
 static double seconds_since(const struct timespec *then)
 {
     struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    set_now(&now);
     return (double)(now.tv_sec - then->tv_sec) + (double)(now.tv_nsec - then->tv_nsec) / 1e9;
 }
 
@@ -354,6 +357,7 @@ void files_open(files_t *files, const guest_t *guest, minke_stream_t stream)
     }
     *t = (transfer_t){.stream = stream, .connection = guest->connection, .file = -1};
     memcpy(t->guest, guest->name, sizeof t->guest);
+    set_now(&t->moved);
     *place = t;
 }
 
@@ -361,6 +365,7 @@ bool files_stream(files_t *files, minke_stream_t stream)
 {
     transfer_t **place = find(files, stream);
     if (place == NULL) return false;
+    set_now(&(*place)->moved);
     receive(files, *place);
     send(files, *place);
     return true;
@@ -382,6 +387,25 @@ bool files_stream_closed(files_t *files, minke_stream_t stream)
     if (place == NULL) return false;
     end(files, place);
     return true;
+}
+
+/* Who neither sends nor reads would keep a place for ever. STREAM_CLOSED frees it. */
+void files_tick(files_t *files)
+{
+    for (size_t i = 0; i < TRANSFERS_MAX; i++) {
+        transfer_t *t = files->transfers[i];
+        if (t == NULL || seconds_since(&t->moved) < files->patience) continue;
+        (void)minke_stream_reset(files->room->host, t->stream, CODE_IDLE);
+    }
+}
+
+int files_timeout(const files_t *files)
+{
+    enum { LOOK_EVERY_MS = 1000 };
+    for (size_t i = 0; i < TRANSFERS_MAX; i++) {
+        if (files->transfers[i] != NULL) return LOOK_EVERY_MS;
+    }
+    return -1;
 }
 
 void files_end(files_t *files)
