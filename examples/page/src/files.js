@@ -65,7 +65,8 @@ export async function get(connection, on_progress) {
     const [word, size_text, ...words] = await answer(reader);
     const size = Number(size_text), name = words.join(' ');
     if (word !== 'file' || !Number.isSafeInteger(size)) throw new Error('this is not the file protocol');
-    if (size > RECEIVE_MAX) throw new Problem('The file is larger than 1 GiB.', 'A page keeps it in memory: fetch it another way.');
+    if (size > RECEIVE_MAX)
+      throw new Problem('The file is larger than 1 GiB.', 'A page keeps it in memory: fetch it another way.');
     const parts = [], hash = sha256.create();
     for (let done = 0; done < size;) {
       const bytes = await reader.bytes(size - done);

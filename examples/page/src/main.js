@@ -8,6 +8,7 @@ import { explain_stream } from './words.js';
 
 const $ = id => document.getElementById(id);
 const LINES_MAX = 500;
+const ROWS_MAX = 20;
 const SPARK_N = 40;
 
 let session = null; // { connection, chat, gone } while connected
@@ -35,7 +36,8 @@ function say_status(text, kind = '') {
 
 function reset_steps() {
   $('steps').replaceChildren(...STEPS.map(({ id, name, what }) =>
-    element('li', { id: `step-${id}`, title: what }, element('b', { textContent: name }), element('span', {}, what.split(':')[0]))));
+    element('li', { id: `step-${id}`, title: what },
+      element('b', { textContent: name }), element('span', {}, what.split(':')[0]))));
 }
 
 function on_step(id, ms) {
@@ -96,7 +98,7 @@ function on_connected(address, { connection, ms, version, agent }) {
   $('agent').textContent = '…';
   agent.then(name => { if (session === mine) $('agent').textContent = name; });
   connection.addEventListener('close', () => { if (session === mine) on_gone(); });
-  // The browser takes some seconds to see that nobody is there any more; the end of a stream that nobody ends tells at once.
+  // The browser takes some seconds to see that nobody is there any more; the end of a stream tells at once.
   run_ping(mine).catch(() => {}).then(() => connection.abort(new Error('the listener has gone')));
   run_chat(mine).catch(error => tell_unless_gone(mine, explain_stream(error, 'the chat')));
 }
@@ -134,7 +136,8 @@ function draw_spark(samples) {
   const step = 240 / (Math.max(samples.length, 10) - 1);
   const points = samples.map((ms, i) => `${(step * i).toFixed(1)},${(54 - 50 * ms / top).toFixed(1)}`);
   $('spark').querySelector('.line').setAttribute('d', `M${points.join('L')}`);
-  $('spark').querySelector('.area').setAttribute('d', `M0,56L${points.join('L')}L${(step * (samples.length - 1)).toFixed(1)},56Z`);
+  const end = (step * (samples.length - 1)).toFixed(1);
+  $('spark').querySelector('.area').setAttribute('d', `M0,56L${points.join('L')}L${end},56Z`);
 }
 
 function say_ms(ms) {
@@ -149,7 +152,8 @@ async function run_ping(mine) {
     if (samples.length > SPARK_N) samples.shift();
     const sorted = [...samples].sort((a, b) => a - b);
     $('rtt').textContent = say_ms(ms);
-    $('rtt-facts').textContent = `min ${say_ms(sorted[0])} · median ${say_ms(sorted[sorted.length >> 1])} · max ${say_ms(sorted.at(-1))} ms`;
+    const [min, median, max] = [sorted[0], sorted[sorted.length >> 1], sorted.at(-1)].map(say_ms);
+    $('rtt-facts').textContent = `min ${min} · median ${median} · max ${max} ms`;
     draw_spark(samples);
   }, waiting => {
     if (session === mine) $('rtt-facts').textContent = `No answer for ${(waiting / 1000).toFixed(0)} s.`;
@@ -206,6 +210,11 @@ function transfer_row(title) {
   const rest = element('div');
   const row = element('li', {}, element('div', { className: 'name' }, name, speed), bar, rest);
   $('transfers').prepend(row);
+  while ($('transfers').childElementCount > ROWS_MAX) {
+    const oldest = $('transfers').lastElementChild;
+    for (const link of oldest.querySelectorAll('a')) URL.revokeObjectURL(link.href); // frees the file
+    oldest.remove();
+  }
   const begun = performance.now();
   let drawn = 0;
   return {
@@ -220,15 +229,20 @@ function transfer_row(title) {
       const same = ours === theirs;
       bar.value = 1;
       speed.textContent = `${say_size(size)} in ${seconds.toFixed(1)} s, ${say_size(size / seconds)}/s`;
-      rest.replaceChildren(element('div', { className: 'hashes' },
-        element('span', { textContent: 'this page' }), element('span', { className: 'mono ours', textContent: ours, title: ours }),
-        element('span', { textContent: 'listener' }), element('span', { className: 'mono theirs', textContent: theirs, title: theirs })),
-      element('span', { className: `verdict ${same ? 'good' : 'bad'}`, textContent: same ? '✓ SHA-256 equal at both ends' : '✗ the hashes differ: send it again' }));
+      const hash = (label, kind, text) => [element('span', { textContent: label }),
+        element('span', { className: `mono ${kind}`, textContent: text, title: text })];
+      rest.replaceChildren(
+        element('div', { className: 'hashes' }, ...hash('this page', 'ours', ours), ...hash('listener', 'theirs', theirs)),
+        element('span', {
+          className: `verdict ${same ? 'good' : 'bad'}`,
+          textContent: same ? '✓ SHA-256 equal at both ends' : '✗ the hashes differ: send it again',
+        }));
       row.dataset.state = same ? 'done' : 'differs';
     },
     failed(problem) {
       bar.remove();
-      rest.replaceChildren(element('span', { className: 'verdict bad', textContent: problem.message }), ` ${problem.next ?? ''}`);
+      const what = element('span', { className: 'verdict bad', textContent: problem.message });
+      rest.replaceChildren(what, ` ${problem.next ?? ''}`);
       row.dataset.state = 'failed';
     },
   };
@@ -253,7 +267,9 @@ async function get_file() {
       row.name.textContent = `↓ ${name}`;
       row.progress(done, size);
     });
-    row.name.replaceChildren(`↓ `, element('a', { href: URL.createObjectURL(got.blob), download: got.name, textContent: got.name, title: 'Save it' }));
+    const href = URL.createObjectURL(got.blob);
+    const link = element('a', { href, download: got.name, textContent: got.name, title: 'Save it' });
+    row.name.replaceChildren('↓ ', link);
     row.done(got.blob.size, got);
   } catch (error) {
     row.failed(explain_stream(error, 'the file transfer'));
