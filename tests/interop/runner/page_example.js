@@ -364,11 +364,12 @@ export async function page_example({ screenshot, require, minke }) {
     console.log(`not-run: ${missing}`);
     return require.includes('chromium') || screenshot != null ? 1 : 0;
   }
+  const work = mkdtempSync(`${tmpdir()}/minke-page-`);
   const bound = setTimeout(() => {
     console.error(`not done within ${BOUND / 1000} s`);
+    rmSync(work, { recursive: true, force: true });
     process.exit(1);
   }, BOUND);
-  const work = mkdtempSync(`${tmpdir()}/minke-page-`);
   const t = { minke, chat_program, save: `${work}/saved`, offer: `${work}/whale-song.flac` };
   t.offered = randomBytes(12 * MiB);
   try {
