@@ -75,7 +75,7 @@ async function start_chat(t, ...args) {
 }
 
 async function open(browser, link, options = {}) {
-  const context = await browser.newContext({ acceptDownloads: true, viewport: { width: 1080, height: 820 }, ...options });
+  const context = await browser.newContext({ viewport: { width: 1080, height: 820 }, ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
   page.on('pageerror', error => { page.fault = error; });
@@ -143,7 +143,7 @@ const cells = {
   },
 
   async 'two pages see each other'(t) {
-    t.two = await open(t.browser, t.chat.link, { colorScheme: 'dark' });
+    t.two = await open(t.browser, t.chat.link, { colorScheme: 'dark', bypassCSP: true }); // to look into a blob: below
     await connect(t.two);
     await shows(t.one, '.note', 'is here');
     await say(t.two, 'the second page greets the first');
@@ -166,9 +166,12 @@ const cells = {
     await t.two.click('#get');
     const [ours, theirs] = await hashes(t.two);
     check('both hashes are the file’s', ours === sha256(t.offered) && theirs === ours);
-    const download = t.two.waitForEvent('download');
-    await t.two.click('#transfers a');
-    check('the saved file is the same', sha256(readFileSync(await (await download).path())) === ours);
+    // Read, not downloaded: headless Chromium cancels some downloads of this size by itself.
+    const saved = await t.two.locator('#transfers a').evaluate(async link => {
+      const digest = await crypto.subtle.digest('SHA-256', await (await fetch(link.href)).arrayBuffer());
+      return [link.download, ...Array.from(new Uint8Array(digest), byte => byte.toString(16).padStart(2, '0'))].join('');
+    });
+    check(`what is saved is the same: ${saved}`, saved === `whale-song.flac${ours}`);
     return t.two.locator('.speed').first().innerText();
   },
 
