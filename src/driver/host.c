@@ -9,8 +9,9 @@
 #include "driver/clock.h"
 #include "webrtc/endpoint.h"
 
-/* One datagram at most is 64 KiB, and so is a GRO train. */
-enum { IN_BYTES = 65536, READS_PER_TURN = 32, EVENTS_PER_TURN = 16 };
+/* One datagram at most is 64 KiB, and so is a GRO train. A turn ends at either limit: what it took in is consumed, its
+ * memory used again and its SACK sent while all of it is still in the cache. */
+enum { IN_BYTES = 65536, READS_PER_TURN = 32, BYTES_PER_TURN = 96 << 10, EVENTS_PER_TURN = 16 };
 
 const char *minke_version(void) { return MINKE_VERSION; }
 
@@ -176,13 +177,15 @@ static void receive(minke_host_t *host, minke_socket_t id)
 {
     minke_train_t train;
     minke_path_t path;
-    for (int reads = 0; reads < READS_PER_TURN; reads++) {
+    size_t bytes = 0;
+    for (int reads = 0; reads < READS_PER_TURN && bytes < BYTES_PER_TURN; reads++) {
         minke_host_socket_t *s = find_socket(host, id);
         if (s == NULL) return;
         const int result = minke__udp_recv(&s->udp, host->in, IN_BYTES, &train, &path);
         if (result == MINKE_ERROR_AGAIN) return;
         if (result < 0) continue; /* an ICMP error of an earlier send, for one */
         path.socket = id;
+        bytes += train.len;
         (void)minke_transport_recv(host->node->transport, &train, &path, host->now);
     }
 }
