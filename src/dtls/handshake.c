@@ -80,13 +80,15 @@ void minke__dtls_handshake_free(minke_dtls_t *dtls)
 static void complete(minke_dtls_t *dtls, minke_time_t now)
 {
     minke_dtls_handshake_t *handshake = dtls->handshake;
+    /* The nonces count on from OpenSSL's own, so that all of them differ for certain. */
+    const uint64_t sequence = handshake->next_sequence[1];
+    const uint64_t nonce = handshake->finished_nonce + (sequence - handshake->finished_sequence);
     if (!handshake->certificate_seen ||
-        !minke__dtls_keys_derive(&dtls->keys, &dtls->context->algorithms, handshake->ssl)) {
+        !minke__dtls_keys_derive(&dtls->keys, &dtls->context->algorithms, handshake->ssl) ||
+        !minke__dtls_keys_start(&dtls->keys, sequence, nonce)) {
         minke__dtls_end(dtls, now, MINKE_ERROR_CRYPTO, false, "the keys of the handshake cannot be used", NULL);
         return;
     }
-    dtls->keys.next_sequence = handshake->next_sequence[1];
-    dtls->keys.nonce_offset = handshake->finished_nonce - handshake->finished_sequence;
     dtls->suite = dtls->keys.suite;
     memcpy(dtls->remote_fingerprint, handshake->fingerprint, sizeof dtls->remote_fingerprint);
     dtls->last_flight.kept = !dtls->client; /* in a full handshake the server speaks last */

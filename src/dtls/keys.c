@@ -116,66 +116,90 @@ void minke__dtls_keys_free(minke_dtls_keys_t *keys)
     OPENSSL_cleanse(keys, sizeof *keys);
 }
 
-/* Sets the nonce and takes the additional data in. `eight` is the explicit nonce, or epoch and sequence number. */
-static bool start(const minke_dtls_key_t *key, bool is_gcm, const uint8_t eight[8], const uint8_t aad[AAD])
+bool minke__dtls_keys_start(minke_dtls_keys_t *keys, uint64_t sequence, uint64_t nonce)
 {
-    uint8_t nonce[12];
-    int n;
-    memcpy(nonce, key->iv, sizeof nonce);
-    if (is_gcm) memcpy(nonce + GCM_SALT, eight, 8);
-    else
-        for (size_t i = 0; i < 8; i++) nonce[4 + i] ^= eight[i];
-    return EVP_CipherInit_ex(key->cipher, NULL, NULL, NULL, nonce, -1) == 1 &&
-           EVP_CipherUpdate(key->cipher, NULL, &n, aad, AAD) == 1;
+    keys->next_sequence = sequence;
+    if (keys->explicit_len == 0) return true;
+    minke_writer_t w = minke__writer(keys->write.iv + GCM_SALT, GCM_EXPLICIT);
+    minke__write_u64(&w, nonce);
+    /* -1: salt and counter, not the salt alone with a random counter. */
+    return EVP_CIPHER_CTX_ctrl(keys->write.cipher, EVP_CTRL_AEAD_SET_IV_FIXED, -1, keys->write.iv) == 1 &&
+           EVP_CIPHER_CTX_ctrl(keys->read.cipher, EVP_CTRL_AEAD_SET_IV_FIXED, GCM_SALT, keys->read.iv) == 1;
 }
 
-/* RFC 5246 6.2.3.3: epoch and sequence number, type, version, length of the plaintext. */
-static void write_aad(uint8_t aad[AAD], const uint8_t *header, size_t plaintext_len)
+/* RFC 5246 6.2.3.3: epoch and sequence number, type, version, a length. */
+static void write_aad(uint8_t aad[AAD], const uint8_t *header, size_t len)
 {
     minke_writer_t w = minke__writer(aad, AAD);
     minke__write_bytes(&w, header + 3, 8);
     minke__write_bytes(&w, header, 3);
-    minke__write_u16(&w, (uint16_t)plaintext_len);
+    minke__write_u16(&w, (uint16_t)len);
+}
+
+/*
+ * GCM, the way that libssl itself takes: one call for nonce, additional data, text and tag, where the general interface
+ * needs four and looks up parameters by name in each. `body` is explicit nonce, text and tag; sealing fills in the
+ * first and the last. In the additional data goes the length with what is not text, which OpenSSL subtracts.
+ */
+static bool gcm_record(const minke_dtls_key_t *key, const uint8_t *header, uint8_t *body, size_t body_len,
+                       size_t aad_len)
+{
+    uint8_t aad[AAD];
+    write_aad(aad, header, aad_len);
+    return EVP_CIPHER_CTX_ctrl(key->cipher, EVP_CTRL_AEAD_TLS1_AAD, AAD, aad) > 0 &&
+           EVP_Cipher(key->cipher, body, body, (unsigned)body_len) >= 0;
+}
+
+/* ChaCha20: the nonce is the IV with epoch and sequence number. */
+static bool chacha_start(const minke_dtls_key_t *key, const uint8_t *header, size_t text_len)
+{
+    uint8_t aad[AAD], nonce[CHACHA_IV];
+    int n;
+    write_aad(aad, header, text_len);
+    memcpy(nonce, key->iv, sizeof nonce);
+    for (size_t i = 0; i < 8; i++) nonce[4 + i] ^= aad[i];
+    return EVP_CipherInit_ex(key->cipher, NULL, NULL, NULL, nonce, -1) == 1 &&
+           EVP_CipherUpdate(key->cipher, NULL, &n, aad, AAD) == 1;
+}
+
+static bool chacha_seal(const minke_dtls_key_t *key, const uint8_t *header, uint8_t *text, size_t len)
+{
+    int n;
+    return chacha_start(key, header, len) && EVP_CipherUpdate(key->cipher, text, &n, text, (int)len) == 1 &&
+           EVP_CipherFinal_ex(key->cipher, text + len, &n) == 1 &&
+           EVP_CIPHER_CTX_ctrl(key->cipher, EVP_CTRL_AEAD_GET_TAG, MINKE_DTLS_TAG_BYTES, text + len) == 1;
+}
+
+static bool chacha_open(const minke_dtls_key_t *key, const uint8_t *header, uint8_t *text, size_t len)
+{
+    int n;
+    return chacha_start(key, header, len) &&
+           EVP_CIPHER_CTX_ctrl(key->cipher, EVP_CTRL_AEAD_SET_TAG, MINKE_DTLS_TAG_BYTES, text + len) == 1 &&
+           EVP_CipherUpdate(key->cipher, text, &n, text, (int)len) == 1 &&
+           EVP_CipherFinal_ex(key->cipher, text + len, &n) == 1;
 }
 
 size_t minke__dtls_keys_seal(minke_dtls_keys_t *keys, uint8_t type, uint8_t *record, size_t len)
 {
-    const bool is_gcm = keys->explicit_len > 0;
-    uint8_t *plaintext = record + minke__dtls_keys_head(keys);
+    const minke_dtls_key_t *key = &keys->write;
+    uint8_t *body = record + MINKE_DTLS_HEADER_BYTES;
     const size_t body_len = keys->explicit_len + len + MINKE_DTLS_TAG_BYTES;
-    const uint64_t sequence = keys->next_sequence;
-    uint8_t aad[AAD];
-    int n;
-    if (keys->write.cipher == NULL || sequence > SEQUENCE_MAX || len > MINKE_DTLS_PLAINTEXT_MAX) return 0;
-    keys->next_sequence++;
-    minke__dtls_record_write_header(record, type, 1, sequence, body_len);
-    if (is_gcm) {
-        /* Counting on from OpenSSL's own nonces makes all of them different for certain. */
-        minke_writer_t w = minke__writer(record + MINKE_DTLS_HEADER_BYTES, GCM_EXPLICIT);
-        minke__write_u64(&w, keys->nonce_offset + sequence);
-    }
-    write_aad(aad, record, len);
-    if (!start(&keys->write, is_gcm, is_gcm ? record + MINKE_DTLS_HEADER_BYTES : aad, aad)) return 0;
-    if (EVP_CipherUpdate(keys->write.cipher, plaintext, &n, plaintext, (int)len) != 1) return 0;
-    if (EVP_CipherFinal_ex(keys->write.cipher, plaintext + len, &n) != 1) return 0;
-    if (EVP_CIPHER_CTX_ctrl(keys->write.cipher, EVP_CTRL_AEAD_GET_TAG, MINKE_DTLS_TAG_BYTES, plaintext + len) != 1)
-        return 0;
-    return MINKE_DTLS_HEADER_BYTES + body_len;
+    if (key->cipher == NULL || keys->next_sequence > SEQUENCE_MAX || len > MINKE_DTLS_PLAINTEXT_MAX) return 0;
+    minke__dtls_record_write_header(record, type, 1, keys->next_sequence++, body_len);
+    const bool sealed = keys->explicit_len > 0 ? gcm_record(key, record, body, body_len, GCM_EXPLICIT + len)
+                                               : chacha_seal(key, record, body, len);
+    return sealed ? MINKE_DTLS_HEADER_BYTES + body_len : 0;
 }
 
 uint8_t *minke__dtls_keys_open(minke_dtls_keys_t *keys, const minke_dtls_record_t *record, size_t *len)
 {
-    const bool is_gcm = keys->explicit_len > 0;
+    const minke_dtls_key_t *key = &keys->read;
     const size_t overhead = keys->explicit_len + (size_t)MINKE_DTLS_TAG_BYTES;
     uint8_t *plaintext = record->body + keys->explicit_len;
-    uint8_t aad[AAD];
-    int n;
-    if (keys->read.cipher == NULL || record->body_len < overhead) return NULL;
+    if (key->cipher == NULL || record->body_len < overhead) return NULL;
     *len = record->body_len - overhead;
-    write_aad(aad, record->data, *len);
-    if (!start(&keys->read, is_gcm, is_gcm ? record->body : aad, aad)) return NULL;
-    if (EVP_CIPHER_CTX_ctrl(keys->read.cipher, EVP_CTRL_AEAD_SET_TAG, MINKE_DTLS_TAG_BYTES, plaintext + *len) != 1)
-        return NULL;
-    if (EVP_CipherUpdate(keys->read.cipher, plaintext, &n, plaintext, (int)*len) != 1) return NULL;
-    return EVP_CipherFinal_ex(keys->read.cipher, plaintext + *len, &n) == 1 ? plaintext : NULL;
+    const bool opened = keys->explicit_len > 0
+                            ? gcm_record(key, record->data, record->body, record->body_len, record->body_len)
+                            : chacha_open(key, record->data, plaintext, *len);
+    return opened ? plaintext : NULL;
 }

@@ -34,15 +34,15 @@ typedef struct minke_dtls_keys {
     minke_dtls_key_t read;
     minke_dtls_window_t window;
     uint64_t next_sequence;
-    uint64_t nonce_offset; /* GCM: explicit nonce minus sequence number, as OpenSSL had it in its Finished */
-    uint8_t explicit_len;  /* 8 with GCM, 0 with ChaCha20 */
+    uint8_t explicit_len; /* 8 with GCM, 0 with ChaCha20 */
     uint16_t suite;
 } minke_dtls_keys_t;
 
-/* Fills everything but next_sequence and nonce_offset. False, and nothing to free, on a suite that is not ours or when
- * OpenSSL is out of memory. */
+/* False, and nothing to free, on a suite that is not ours or when OpenSSL is out of memory. */
 MINKE_MUST_USE bool minke__dtls_keys_derive(minke_dtls_keys_t *keys, const minke_dtls_algorithms_t *algorithms,
                                             SSL *ssl);
+/* Before the first record: its number, and with GCM its explicit nonce, from which OpenSSL counts on. */
+MINKE_MUST_USE bool minke__dtls_keys_start(minke_dtls_keys_t *keys, uint64_t sequence, uint64_t nonce);
 /* Also for keys that are all zero. */
 void minke__dtls_keys_free(minke_dtls_keys_t *keys);
 

@@ -55,9 +55,10 @@ static EVP_CIPHER_CTX *new_cipher(const EVP_CIPHER *cipher, uint8_t seed, int en
 static void set_keys(minke_dtls_keys_t *keys, const minke_dtls_algorithms_t *algorithms, unsigned suite, bool client)
 {
     const EVP_CIPHER *ciphers[] = {algorithms->aes_128_gcm, algorithms->aes_256_gcm, algorithms->chacha20_poly1305};
-    *keys = (minke_dtls_keys_t){.explicit_len = suite == 2 ? 0 : 8, .next_sequence = 1};
+    *keys = (minke_dtls_keys_t){.explicit_len = suite == 2 ? 0 : 8};
     keys->write.cipher = new_cipher(ciphers[suite], client ? 1 : 2, 1);
     keys->read.cipher = new_cipher(ciphers[suite], client ? 2 : 1, 0);
+    CHECK(minke__dtls_keys_start(keys, 1, 1));
 }
 
 static void take_out(world_t *world)
