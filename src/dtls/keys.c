@@ -145,8 +145,11 @@ static bool gcm_record(const minke_dtls_key_t *key, const uint8_t *header, uint8
                        size_t aad_len)
 {
     uint8_t aad[AAD];
+    /* EVP_CTRL_AEAD_TLS1_AAD without its second half, which asks for the length of the tag. */
+    const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TLS1_AAD, aad, AAD),
+                                     OSSL_PARAM_construct_end()};
     write_aad(aad, header, aad_len);
-    return EVP_CIPHER_CTX_ctrl(key->cipher, EVP_CTRL_AEAD_TLS1_AAD, AAD, aad) > 0 &&
+    return EVP_CIPHER_CTX_set_params(key->cipher, parameters) == 1 &&
            EVP_Cipher(key->cipher, body, body, (unsigned)body_len) >= 0;
 }
 
