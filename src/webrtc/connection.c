@@ -268,14 +268,13 @@ void minke__connection_recv_stun(minke_connection_state_t *c, const minke_stun_m
     advance(c, now);
 }
 
-static void recv_datagram(minke_connection_state_t *c, uint8_t *data, size_t len, const minke_path_t *path,
-                          minke_time_t now)
+/* True if any of it was authentic. */
+static bool recv_datagram(minke_connection_state_t *c, uint8_t *data, size_t len, minke_time_t now)
 {
     minke_dtls_input_t input = {data, len, 0};
     uint8_t *plaintext;
     size_t plaintext_len;
     bool authentic = false;
-    minke__ice_received(c->ice, path, len, false, now);
     while (minke__dtls_next(c->dtls, &input, now, &plaintext, &plaintext_len)) {
         authentic = true;
         if (c->sctp == NULL) advance(c, now); /* the handshake has just ended, in this very datagram */
@@ -283,7 +282,7 @@ static void recv_datagram(minke_connection_state_t *c, uint8_t *data, size_t len
         if (minke__tapping(c->env)) minke__tap_sctp(c, path, plaintext, plaintext_len, now);
         minke__sctp_recv(c->sctp, plaintext, plaintext_len, now);
     }
-    if (authentic) minke__ice_received(c->ice, path, 0, true, now);
+    return authentic;
 }
 
 void minke__connection_recv_dtls(minke_connection_state_t *c, const minke_train_t *train, const minke_path_t *path,
@@ -292,10 +291,14 @@ void minke__connection_recv_dtls(minke_connection_state_t *c, const minke_train_
     if (c->dtls == NULL || c->phase >= MINKE_PHASE_CLOSING) return;
     if (c->mux != NULL) minke__mux_set_now(c->mux, now);
     c->bytes_received += train->len;
+    minke__ice_received(c->ice, path, train->len, false, now);
+    bool authentic = false;
     for (size_t at = 0; at < train->len; at += train->segment_len) {
         const size_t left = train->len - at;
-        recv_datagram(c, train->data + at, left < train->segment_len ? left : train->segment_len, path, now);
+        const size_t len = left < train->segment_len ? left : train->segment_len;
+        if (recv_datagram(c, train->data + at, len, now)) authentic = true;
     }
+    if (authentic) minke__ice_received(c->ice, path, 0, true, now);
     advance(c, now);
     if (c->sctp != NULL) minke__sctp_recv_end(c->sctp, now);
     advance(c, now);
