@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/blocks.h"
+
 struct minke_byte_chunk {
     struct minke_byte_chunk *next;
     uint32_t start, end, capacity;
@@ -9,14 +11,18 @@ struct minke_byte_chunk {
 };
 
 /* Chunks start small, so that a stream of pings costs little, and grow with what is queued. */
-enum { CHUNK_MIN = 512 - sizeof(struct minke_byte_chunk), CHUNK_MAX = 16384 - sizeof(struct minke_byte_chunk) };
+enum {
+    CHUNK_MIN = 512 - sizeof(struct minke_byte_chunk),
+    CHUNK_MAX = MINKE_BLOCK_BYTES - sizeof(struct minke_byte_chunk)
+};
 
 static struct minke_byte_chunk *new_chunk(const minke_env_t *env, size_t wanted, size_t held)
 {
     size_t capacity = wanted > held ? wanted : held;
     if (capacity < CHUNK_MIN) capacity = CHUNK_MIN;
     if (capacity > CHUNK_MAX) capacity = CHUNK_MAX;
-    struct minke_byte_chunk *chunk = minke__alloc(env, sizeof *chunk + capacity);
+    struct minke_byte_chunk *chunk =
+        capacity == CHUNK_MAX ? minke__block_alloc(env) : minke__alloc(env, sizeof *chunk + capacity);
     if (chunk != NULL) {
         chunk->next = NULL;
         chunk->start = chunk->end = 0;
@@ -25,11 +31,17 @@ static struct minke_byte_chunk *new_chunk(const minke_env_t *env, size_t wanted,
     return chunk;
 }
 
+static void free_chunk(struct minke_byte_chunk *chunk, const minke_env_t *env)
+{
+    if (chunk->capacity == CHUNK_MAX) minke__block_free(env, chunk);
+    else minke__free(env, chunk);
+}
+
 static void free_chunks(struct minke_byte_chunk *chunk, const minke_env_t *env)
 {
     while (chunk != NULL) {
         struct minke_byte_chunk *next = chunk->next;
-        minke__free(env, chunk);
+        free_chunk(chunk, env);
         chunk = next;
     }
 }
@@ -109,7 +121,7 @@ void minke__byte_queue_consume(minke_byte_queue_t *queue, const minke_env_t *env
         len -= n;
         if (chunk->start < chunk->end) return;
         queue->first = chunk->next;
-        minke__free(env, chunk);
+        free_chunk(chunk, env);
         if (len == 0) break;
     }
     if (queue->first == NULL) queue->last = NULL;

@@ -12,7 +12,8 @@ typedef struct minke_env {
     minke_random_t random;
     minke_trace_t trace;
     minke_tap_t tap;
-    minke_counters_t *counters; /* never NULL */
+    minke_counters_t *counters;  /* never NULL */
+    struct minke_blocks *blocks; /* base/blocks.h; NULL: none are kept */
 } minke_env_t;
 
 /* Memory is uninitialised, or NULL when there is none: an ordinary return that every caller handles. */

@@ -8,7 +8,7 @@
 #ifndef MINKE_SCTP_MESSAGE_H
 #define MINKE_SCTP_MESSAGE_H
 
-#include "base/env.h"
+#include "base/blocks.h"
 
 typedef struct minke_message {
     struct minke_message *next; /* free for whoever holds it */
@@ -19,13 +19,28 @@ typedef struct minke_message {
     uint8_t bytes[];
 } minke_message_t;
 
+/* The larger half of all sizes takes a whole block. */
+static inline bool minke__message_in_block(size_t capacity)
+{
+    const size_t size = sizeof(minke_message_t) + capacity;
+    return size > MINKE_BLOCK_BYTES / 2 && size <= MINKE_BLOCK_BYTES;
+}
+
 static inline minke_message_t *minke__message_new(const minke_env_t *env, size_t headroom, size_t capacity)
 {
-    minke_message_t *message = minke__alloc(env, sizeof *message + headroom + capacity);
+    minke_message_t *message = minke__message_in_block(headroom + capacity)
+                                   ? minke__block_alloc(env)
+                                   : minke__alloc(env, sizeof *message + headroom + capacity);
     if (message == NULL) return NULL;
     *message = (minke_message_t){
         .start = (uint32_t)headroom, .end = (uint32_t)headroom, .capacity = (uint32_t)(headroom + capacity)};
     return message;
+}
+
+static inline void minke__message_free(const minke_env_t *env, minke_message_t *message)
+{
+    if (minke__message_in_block(message->capacity)) minke__block_free(env, message);
+    else minke__free(env, message);
 }
 
 #endif

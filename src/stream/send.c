@@ -167,7 +167,7 @@ minke_message_t *minke__mux_next_message(minke_mux_t *mux)
 void minke__mux_message_done(minke_mux_t *mux, minke_message_t *message)
 {
     minke_channel_t *channel = minke__channel_find(mux, message->stream_id);
-    minke__free(mux->env, message);
+    minke__message_free(mux->env, message);
     if (channel == NULL || mux->failed) return;
     channel->unacked_n--;
     minke__channel_advance(mux, channel);

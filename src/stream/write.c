@@ -59,14 +59,16 @@ static size_t block_max(const minke_mux_stream_t *stream)
     return large ? MINKE_FRAME_PAYLOAD_MAX : MINKE_FRAME_PAYLOAD_SMALL;
 }
 
-/* `capacity` of payload; the last block itself, moved perhaps, or NULL with nothing changed. */
+/* A block of `capacity` in the place of the last one, with its bytes; or NULL with nothing changed. */
 static minke_message_t *grow_last(minke_mux_stream_t *stream, size_t capacity)
 {
-    const size_t size = sizeof(minke_message_t) + MINKE_FRAME_HEADROOM + capacity;
-    minke_message_t *block = minke__realloc(stream->mux->env, *stream->unsent_last, size);
+    minke_message_t *last = *stream->unsent_last;
+    minke_message_t *block = minke__message_new(stream->mux->env, MINKE_FRAME_HEADROOM, capacity);
     if (block == NULL) return NULL;
-    block->capacity = (uint32_t)(MINKE_FRAME_HEADROOM + capacity);
+    memcpy(block->bytes + block->start, last->bytes + last->start, last->end - last->start);
+    block->end += last->end - last->start;
     *stream->unsent_last = block;
+    minke__message_free(stream->mux->env, last);
     return block;
 }
 
@@ -155,7 +157,7 @@ void minke__stream_drop_unsent(minke_mux_stream_t *stream)
     minke__list_remove(&stream->starved);
     const uint32_t len = stream->unsent;
     minke_message_t *block;
-    while ((block = pop_block(stream)) != NULL) minke__free(stream->mux->env, block);
+    while ((block = pop_block(stream)) != NULL) minke__message_free(stream->mux->env, block);
     stream->unsent = 0;
     if (len > 0) minke__mux_sent(stream->mux, len);
 }

@@ -5,6 +5,7 @@
 #ifndef MINKE_WEBRTC_ENDPOINT_H
 #define MINKE_WEBRTC_ENDPOINT_H
 
+#include "base/blocks.h"
 #include "webrtc/connection.h"
 
 typedef struct minke_endpoint_socket {
@@ -19,6 +20,7 @@ typedef struct minke_endpoint_socket {
 struct minke_transport {
     minke_env_t env;
     minke_counters_t counters;
+    minke_blocks_t blocks;
     minke_transport_options_t options;
     minke_identity_t *identity;
     minke_certificate_t *certificate;

@@ -95,6 +95,7 @@ int minke_transport_new(const minke_transport_options_t *options, minke_transpor
     if (t == NULL) return MINKE_ERROR_NO_MEMORY;
     t->env = env;
     t->env.counters = &t->counters;
+    t->env.blocks = &t->blocks;
     t->options = chosen;
     minke__handles_init(&t->connections, &t->env);
     minke__handles_init(&t->streams, &t->env);
@@ -128,6 +129,7 @@ void minke_transport_free(minke_transport_t *t)
     minke__map_free(&t->paths);
     minke__handles_free(&t->streams);
     minke__handles_free(&t->connections);
+    minke__blocks_empty(&t->env);
     const minke_env_t env = t->env;
     minke__free(&env, t);
 }
