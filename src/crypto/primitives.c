@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -155,11 +156,30 @@ int minke__x25519_public(const uint8_t secret[32], uint8_t out[32])
     return MINKE_ERROR_CRYPTO;
 }
 
+/* A key for deriving. Its public half has no part in that, but OpenSSL computes it, at the price of the derivation
+ * itself, unless it is given one: any will do. */
+static EVP_PKEY *secret_key(const uint8_t secret[32])
+{
+    static uint8_t anything[KEY_BYTES];
+    uint8_t copy[KEY_BYTES]; /* OSSL_PARAM takes no const */
+    EVP_PKEY *key = NULL;
+    memcpy(copy, secret, sizeof copy);
+    OSSL_PARAM parts[] = {OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PRIV_KEY, copy, sizeof copy),
+                          OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, anything, sizeof anything),
+                          OSSL_PARAM_construct_end()};
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "X25519", NULL);
+    const bool done = context != NULL && EVP_PKEY_fromdata_init(context) == 1 &&
+                      EVP_PKEY_fromdata(context, &key, EVP_PKEY_KEYPAIR, parts) == 1;
+    EVP_PKEY_CTX_free(context);
+    minke__wipe(copy, sizeof copy);
+    return done ? key : NULL;
+}
+
 /* OpenSSL itself fails on an all-zero result, as RFC 7748 6.1 asks. */
 int minke__x25519_derive(const uint8_t secret[32], const uint8_t remote_public[32], uint8_t out[32])
 {
     size_t len = KEY_BYTES;
-    EVP_PKEY *ours = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, secret, KEY_BYTES);
+    EVP_PKEY *ours = secret_key(secret);
     EVP_PKEY *theirs = EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, remote_public, KEY_BYTES);
     EVP_PKEY_CTX *context = ours != NULL ? EVP_PKEY_CTX_new(ours, NULL) : NULL;
     const bool done = context != NULL && theirs != NULL && EVP_PKEY_derive_init(context) == 1 &&
