@@ -19,7 +19,7 @@ typedef struct minke_blocks {
 
 /* Uninitialised, or NULL when there is no memory. */
 MINKE_MUST_USE void *minke__block_alloc(const minke_env_t *env);
-void minke__block_free(const minke_env_t *env, void *block);
+void minke__block_free(const minke_env_t *env, void *memory);
 /* Frees those that are kept. */
 void minke__blocks_empty(const minke_env_t *env);
 
