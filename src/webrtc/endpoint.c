@@ -158,4 +158,5 @@ void minke__endpoint_remove(minke_transport_t *t, minke_connection_state_t *c)
     minke__handles_remove(&t->connections, c->id);
     if (c->own_socket != 0) minke__endpoint_socket_close(t, c->own_socket);
     minke__connection_free(c);
+    minke__blocks_empty(&t->env); /* whoever needed them may have been this one */
 }
