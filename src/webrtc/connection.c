@@ -269,7 +269,8 @@ void minke__connection_recv_stun(minke_connection_state_t *c, const minke_stun_m
 }
 
 /* True if any of it was authentic. */
-static bool recv_datagram(minke_connection_state_t *c, uint8_t *data, size_t len, minke_time_t now)
+static bool recv_datagram(minke_connection_state_t *c, uint8_t *data, size_t len, const minke_path_t *path,
+                          minke_time_t now)
 {
     minke_dtls_input_t input = {data, len, 0};
     uint8_t *plaintext;
@@ -296,7 +297,7 @@ void minke__connection_recv_dtls(minke_connection_state_t *c, const minke_train_
     for (size_t at = 0; at < train->len; at += train->segment_len) {
         const size_t left = train->len - at;
         const size_t len = left < train->segment_len ? left : train->segment_len;
-        if (recv_datagram(c, train->data + at, len, now)) authentic = true;
+        if (recv_datagram(c, train->data + at, len, path, now)) authentic = true;
     }
     if (authentic) minke__ice_received(c->ice, path, 0, true, now);
     advance(c, now);
