@@ -14,7 +14,7 @@
 #include "dialing.h"
 
 static const char help[] =
-    "usage: minke cat [options] ADDR PROTOCOL\n"
+    "usage: minke cat [options] ADDR... PROTOCOL\n"
     "       minke cat [options] --listen ADDR PROTOCOL\n"
     "\n"
     "Copies stdin to a stream of PROTOCOL and the stream to stdout. The end of stdin ends our side of\n"
@@ -185,8 +185,8 @@ static int start_listening(cat_t *c)
     if (!cli_observe(&options.transport)) return EXIT_LOCAL;
     c->dialing.host = minke_host_new(&options);
     if (c->dialing.host == NULL) return EXIT_LOCAL;
-    if (minke_listen(c->dialing.host, c->dialing.addr) < 0 || minke_handle(c->dialing.host, c->protocol) < 0) {
-        cli_complain("cannot listen on %s for %s", c->dialing.addr, c->protocol);
+    if (minke_listen(c->dialing.host, c->dialing.addrs[0]) < 0 || minke_handle(c->dialing.host, c->protocol) < 0) {
+        cli_complain("cannot listen on %s for %s", c->dialing.addrs[0], c->protocol);
         return EXIT_USAGE;
     }
     return -1;
@@ -205,12 +205,12 @@ int cli_cat(int argc, char **argv)
         if (option == 'L') c.listens = true;
         else if (!cli_dialing_option(&c.dialing, option, optarg, &valid) || !valid) return EXIT_USAGE;
     }
-    if (optind != argc - 2) {
+    const int addrs_n = argc - optind - 1;
+    if ((c.listens && addrs_n > 1) || !cli_dialing_addrs(&c.dialing, argv + optind, addrs_n)) {
         (void)fprintf(stderr, "%s%s", help, cli_dialing_help);
         return EXIT_USAGE;
     }
-    c.dialing.addr = argv[optind];
-    c.protocol = argv[optind + 1];
+    c.protocol = argv[argc - 1];
     cli_output.to_stderr = true;
     int code = c.listens ? start_listening(&c) : start_dialing(&c);
     if (code < 0 && set_nonblocking(STDOUT_FILENO) == 0) code = copy(&c);

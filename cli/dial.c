@@ -4,7 +4,7 @@
 
 #include "dialing.h"
 
-static const char help[] = "usage: minke dial [options] ADDR\n"
+static const char help[] = "usage: minke dial [options] ADDR...\n"
                            "\n"
                            "Connects to a webrtc-direct listener, tells each step of the set-up, and disconnects.\n"
                            "\n"
@@ -47,11 +47,10 @@ int cli_dial(int argc, char **argv)
         if (c == 'H') keep = true;
         else if (!cli_dialing_option(&dialing, c, optarg, &valid) || !valid) return EXIT_USAGE;
     }
-    if (optind != argc - 1) {
+    if (!cli_dialing_addrs(&dialing, argv + optind, argc - optind)) {
         (void)fprintf(stderr, "%s%s", help, cli_dialing_help);
         return EXIT_USAGE;
     }
-    dialing.addr = argv[optind];
     int code = cli_dialing_connect(&dialing);
     if (code < 0) {
         json_t *fields = describe(&dialing);

@@ -6,8 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-/* How long version 1 goes unanswered before version 2 is tried beside it: js and rust listeners know only the first. */
-enum { SECOND_VERSION_AFTER_MS = 500, TIMEOUT_MS = 15000 };
+enum { TIMEOUT_MS = 15000 };
 
 const char cli_dialing_help[] =
     "  --direct-version 1|2   of webrtc-direct (default: 1, and 2 beside it after 500 ms without an answer)\n"
@@ -18,7 +17,9 @@ const char cli_dialing_help[] =
     "                         sent and received in the clear, and grows with it\n"
     "  --trace FILE           what happens, as JSON lines; minke --trace-events explains them\n"
     "  -v, -vv                narrate on stderr: changes of state; everything\n"
-    "  -h, --help             this text\n";
+    "  -h, --help             this text\n"
+    "\n"
+    "Several ADDR must be those of one peer: the first that answers is used.\n";
 
 bool cli_number(const char *option, const char *text, long low, long high, long *out)
 {
@@ -57,22 +58,24 @@ bool cli_dialing_option(cli_dialing_t *dialing, int c, const char *value, bool *
     }
 }
 
+bool cli_dialing_addrs(cli_dialing_t *dialing, char *const *addrs, int n)
+{
+    if (n > MINKE_DIAL_ADDRESSES_MAX) cli_complain("at most %d addresses at once", MINKE_DIAL_ADDRESSES_MAX);
+    if (n < 1 || n > MINKE_DIAL_ADDRESSES_MAX) return false;
+    dialing->addrs = (const char *const *)addrs;
+    dialing->addrs_n = (size_t)n;
+    return true;
+}
+
 /* ---- steps, from the trace ---- */
 
-typedef struct step_context {
-    cli_dialing_t *dialing;
-    minke_trace_t narration;
-} step_context_t;
-
-static step_context_t context;
+static minke_trace_t narration;
 
 static void on_trace(void *user, const minke_trace_event_t *event)
 {
-    step_context_t *c = user;
-    if (c->narration.event != NULL) c->narration.event(c->narration.user, event);
+    (void)user;
+    if (narration.event != NULL) narration.event(narration.user, event);
     if (strcmp(event->name, "step_done") != 0) return;
-    if (c->dialing->answered == 0) c->dialing->answered = event->connection;
-    if (event->connection != c->dialing->answered) return;
     const char *layer = minke_layer_name(event->layer);
     const double ms = (double)event->value / 1000;
     cli_event(json_pack("{s:s, s:s, s:f}", "event", "step", "step", layer, "ms", ms), "%-6s %8.1f ms", layer, ms);
@@ -84,8 +87,8 @@ static minke_host_t *make_host(cli_dialing_t *dialing)
     minke_host_options_t options;
     minke_host_defaults(&options);
     if (!cli_observe(&options.transport)) return NULL;
-    context = (step_context_t){dialing, options.transport.trace};
-    options.transport.trace = (minke_trace_t){&context, on_trace};
+    narration = options.transport.trace;
+    options.transport.trace = (minke_trace_t){.event = on_trace};
     options.transport.dial_after = (minke_time_t)dialing->timeout_ms * 1000;
     if (dialing->key != NULL) {
         const long len = cli_load_or_make_key(dialing->key, key);
@@ -96,70 +99,48 @@ static minke_host_t *make_host(cli_dialing_t *dialing)
     return minke_host_new(&options);
 }
 
-/* ---- attempts ---- */
+/* ---- dialling ---- */
 
-static int attempt(cli_dialing_t *dialing, int index, int version)
+static int dial(cli_dialing_t *dialing)
 {
-    const int error = minke_dial(dialing->host, dialing->addr, version, &dialing->attempts[index]);
+    const int error =
+        minke_dial_any(dialing->host, dialing->addrs, dialing->addrs_n, dialing->version, &dialing->connection);
     if (error == MINKE_OK) return -1;
     cli_complain("%s cannot be dialled: %s. It should look like "
-                 "/ip4/192.0.2.1/udp/9090/webrtc-direct/certhash/uEi.../p2p/12D3...",
-                 dialing->addr, minke_error_text(error));
+                 "/ip4/192.0.2.1/udp/9090/webrtc-direct/certhash/uEi.../p2p/12D3...%s",
+                 dialing->addrs_n > 1 ? "one of these addresses" : dialing->addrs[0], minke_error_text(error),
+                 dialing->addrs_n > 1 ? ", and all must name one peer" : "");
     return cli_result(EXIT_USAGE, "host", minke_error_text(error), NULL);
-}
-
-/* Once one attempt has been answered the other has nothing to gain. */
-static void drop_the_other(cli_dialing_t *dialing)
-{
-    if (dialing->answered == 0) return;
-    for (int i = 0; i < 2; i++) {
-        if (dialing->attempts[i] == 0 || dialing->attempts[i] == dialing->answered) continue;
-        (void)minke_close(dialing->host, dialing->attempts[i]);
-        dialing->attempts[i] = 0;
-    }
 }
 
 static void on_event(cli_dialing_t *dialing, const minke_event_t *event)
 {
     if (event->type == MINKE_EVENT_CONNECTED) {
-        dialing->connection = event->connection;
+        dialing->connected = true;
         (void)snprintf(dialing->peer, sizeof dialing->peer, "%s", event->peer);
     } else if (event->type == MINKE_EVENT_DISCONNECTED) {
-        for (int i = 0; i < 2; i++) {
-            if (dialing->attempts[i] != event->connection) continue;
-            dialing->attempts[i] = 0;
-            if (event->close.layer >= dialing->failure.layer) dialing->failure = event->close;
-        }
+        dialing->connection = 0;
+        dialing->failure = event->close;
     }
 }
 
 static int failed(const cli_dialing_t *dialing)
 {
-    const bool local = dialing->failure.layer == MINKE_LAYER_NETWORK && dialing->failure.code == MINKE_ERROR_SYSTEM;
+    const int code = dialing->failure.code;
+    const bool local =
+        code == MINKE_ERROR_NO_MEMORY || (dialing->failure.layer == MINKE_LAYER_NETWORK && code == MINKE_ERROR_SYSTEM);
     return cli_result(local ? EXIT_LOCAL : EXIT_REMOTE, minke_layer_name(dialing->failure.layer), dialing->failure.text,
                       NULL);
 }
 
-static int wait_until_connected(cli_dialing_t *dialing, double begun)
+static int wait_until_connected(cli_dialing_t *dialing)
 {
     minke_event_t event;
-    bool second_due = dialing->version == 0;
-    while (dialing->connection == 0) {
+    while (!dialing->connected) {
         if (cli_stopped()) return cli_result(EXIT_DONE, NULL, NULL, NULL);
-        const double left = begun + SECOND_VERSION_AFTER_MS - cli_now_ms();
-        if (second_due && (dialing->answered != 0 || left <= 0)) {
-            second_due = false;
-            const int code = dialing->answered != 0 ? -1 : attempt(dialing, 1, 2);
-            if (code >= 0) return code;
-        }
-        const int result = minke_wait(dialing->host, &event, second_due ? (int)left + 1 : -1);
-        if (result == MINKE_OK) on_event(dialing, &event);
-        drop_the_other(dialing);
-        if (dialing->attempts[0] == 0 && dialing->attempts[1] == 0 && dialing->connection == 0) {
-            return failed(dialing);
-        }
+        if (minke_wait(dialing->host, &event, -1) == MINKE_OK) on_event(dialing, &event);
+        if (dialing->connection == 0) return failed(dialing);
     }
-    dialing->setup_ms = cli_now_ms() - begun;
     return -1;
 }
 
@@ -170,8 +151,10 @@ int cli_dialing_connect(cli_dialing_t *dialing)
     dialing->host = make_host(dialing);
     if (dialing->host == NULL) return cli_result(EXIT_LOCAL, "host", "could not start", NULL);
     const double begun = cli_now_ms();
-    const int code = attempt(dialing, 0, dialing->version == 2 ? 2 : 1);
-    return code >= 0 ? code : wait_until_connected(dialing, begun);
+    int code = dial(dialing);
+    if (code < 0) code = wait_until_connected(dialing);
+    dialing->setup_ms = cli_now_ms() - begun;
+    return code;
 }
 
 bool cli_dialing_event(cli_dialing_t *dialing, minke_event_t *event, int timeout_ms, int *code)

@@ -5,18 +5,18 @@
 #include "observe.h"
 
 typedef struct cli_dialing {
-    const char *addr;
+    const char *const *addrs; /* of one peer */
+    size_t addrs_n;
     int version;    /* 1, 2, or 0: version 1 at once, version 2 after 500 ms without any answer */
     int timeout_ms; /* for the whole set-up */
     const char *key;
 
     minke_host_t *host;
-    minke_connection_t attempts[2]; /* [0] the first, [1] the second; 0: none, or ended */
-    minke_connection_t answered;    /* the attempt whose checks were answered first */
-    minke_connection_t connection;  /* once it is up */
+    minke_connection_t connection;
+    bool connected;
     char peer[MINKE_PEER_BYTES];
     double setup_ms;
-    minke_close_t failure; /* of the attempt that got furthest */
+    minke_close_t failure;
 } cli_dialing_t;
 
 /* The options that all of these commands have; `c` is what getopt_long gave. False: not one of them. */
@@ -28,6 +28,9 @@ typedef struct cli_dialing {
     }
 bool cli_dialing_option(cli_dialing_t *dialing, int c, const char *value, bool *valid);
 extern const char cli_dialing_help[];
+/* The addresses that the command line names; they must outlive `dialing`. False: none, or after complaining, too many.
+ */
+bool cli_dialing_addrs(cli_dialing_t *dialing, char *const *addrs, int n);
 
 /* Dials until connected, failed, timed out or stopped. Returns -1 to go on, else the exit code, with everything said.
  */

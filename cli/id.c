@@ -3,7 +3,7 @@
 
 #include "dialing.h"
 
-static const char help[] = "usage: minke id [options] ADDR\n"
+static const char help[] = "usage: minke id [options] ADDR...\n"
                            "\n"
                            "Asks a peer who it is (identify) and prints what it says.\n"
                            "\n";
@@ -65,11 +65,10 @@ int cli_id(int argc, char **argv)
         }
         if (!cli_dialing_option(&dialing, c, optarg, &valid) || !valid) return EXIT_USAGE;
     }
-    if (optind != argc - 1) {
+    if (!cli_dialing_addrs(&dialing, argv + optind, argc - optind)) {
         (void)fprintf(stderr, "%s%s", help, cli_dialing_help);
         return EXIT_USAGE;
     }
-    dialing.addr = argv[optind];
     const int code = run(&dialing);
     cli_dialing_free(&dialing);
     return code;

@@ -7,7 +7,7 @@
 #include "dialing.h"
 
 static const char help[] =
-    "usage: minke perf [options] ADDR\n"
+    "usage: minke perf [options] ADDR...\n"
     "\n"
     "Measures throughput with /perf/1.0.0: first up, then down.\n"
     "\n"
@@ -209,11 +209,10 @@ int cli_perf(int argc, char **argv)
         else if (!cli_dialing_option(&p.dialing, c, optarg, &valid)) return EXIT_USAGE;
         if (!valid) return EXIT_USAGE;
     }
-    if (optind != argc - 1) {
+    if (!cli_dialing_addrs(&p.dialing, argv + optind, argc - optind)) {
         (void)fprintf(stderr, "%s%s", help, cli_dialing_help);
         return EXIT_USAGE;
     }
-    p.dialing.addr = argv[optind];
     const int code = run(&p);
     cli_dialing_free(&p.dialing);
     return code;

@@ -5,7 +5,7 @@
 
 #include "dialing.h"
 
-static const char help[] = "usage: minke ping [options] ADDR\n"
+static const char help[] = "usage: minke ping [options] ADDR...\n"
                            "\n"
                            "Measures round trips with /ipfs/ping/1.0.0.\n"
                            "\n"
@@ -140,11 +140,10 @@ int cli_ping(int argc, char **argv)
         else if (!cli_dialing_option(&p.dialing, c, optarg, &valid)) return EXIT_USAGE;
         if (!valid) return EXIT_USAGE;
     }
-    if (optind != argc - 1) {
+    if (!cli_dialing_addrs(&p.dialing, argv + optind, argc - optind)) {
         (void)fprintf(stderr, "%s%s", help, cli_dialing_help);
         return EXIT_USAGE;
     }
-    p.dialing.addr = argv[optind];
     p.rtts = calloc((size_t)p.wanted, sizeof p.rtts[0]);
     const int code = p.rtts != NULL ? run(&p) : cli_result(EXIT_LOCAL, "host", "out of memory", NULL);
     cli_dialing_free(&p.dialing);

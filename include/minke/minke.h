@@ -102,9 +102,12 @@ MINKE_API MINKE_MUST_USE int minke_announce(minke_host_t *host, const char *mult
  * 255 bytes; MINKE_ERROR_NO_MEMORY. */
 MINKE_API MINKE_MUST_USE int minke_handle(minke_host_t *host, const char *protocol);
 
-/** Dials; see minke_transport_dial. CONNECTED or DISCONNECTED follows. */
+/** Dials one address; see minke_transport_dial. CONNECTED or DISCONNECTED follows. */
 MINKE_API MINKE_MUST_USE int minke_dial(minke_host_t *host, const char *multiaddr, int version,
                                         minke_connection_t *connection);
+/** The same with several addresses of one peer: the first that answers is it. */
+MINKE_API MINKE_MUST_USE int minke_dial_any(minke_host_t *host, const char *const *multiaddrs, size_t count,
+                                            int version, minke_connection_t *connection);
 /** Ends a connection. DISCONNECTED follows. */
 MINKE_API int minke_close(minke_host_t *host, minke_connection_t connection);
 

@@ -20,7 +20,13 @@ typedef enum minke_trace_level {
     X(NONE, CLOSED, "closed", STATE,                                                                                   \
       "the connection ends; detail: why, and whether the remote began it; value: the code of minke_close_t")           \
     X(HOST, DIALLING, "dialling", STATE,                                                                               \
-      "a dial begins; detail: the remote's address; value: version of webrtc-direct")                                  \
+      "a dial begins; detail: the address that is tried first; value: how many addresses")                             \
+    X(NETWORK, ATTEMPT_BEGUN, "attempt_begun", STATE,                                                                  \
+      "an address of a dial is tried; detail: the address; value: version of webrtc-direct")                           \
+    X(NONE, ATTEMPT_FAILED, "attempt_failed", STATE,                                                                   \
+      "the dial goes on without it; detail: the address, and why; value: version of webrtc-direct")                    \
+    X(ICE, ATTEMPT_WON, "attempt_won", STATE,                                                                          \
+      "the first that was answered, all others end; detail: the address; value: version of webrtc-direct")             \
     X(HOST, ACCEPTED, "accepted", STATE,                                                                               \
       "a checked stranger has sent a ClientHello; detail: its address; value: version of webrtc-direct")               \
     X(HOST, LIMIT_REACHED, "limit_reached", DETAIL,                                                                    \

@@ -96,7 +96,7 @@ MINKE_API minke_time_t minke_transport_deadline(const minke_transport_t *transpo
 /**
  * The next datagrams to send, built in the caller's buffer of at least MINKE_TRAIN_BYTES.
  * @return how many datagrams; 0: nothing now. `train` and `path` say what goes where. A send that fails is a lost
- *         datagram: carry on.
+ *         datagram: carry on (but see minke_transport_unreachable).
  */
 MINKE_API MINKE_MUST_USE size_t minke_transport_transmit(minke_transport_t *transport, uint8_t *buffer, size_t capacity,
                                                          minke_train_t *train, minke_path_t *path, minke_time_t now);
@@ -162,19 +162,36 @@ MINKE_API MINKE_MUST_USE int minke_transport_socket_opened(minke_transport_t *tr
 /** It could not be opened: what waited for it fails. `reason` is a sentence for people. */
 MINKE_API void minke_transport_socket_failed(minke_transport_t *transport, minke_socket_t socket, const char *reason,
                                              minke_time_t now);
+/** Optional: a datagram of minke_transport_transmit could not be sent because the system knows no way to
+ * `path->remote`. An attempt of a dial then fails at once instead of in time; everything else carries on. */
+MINKE_API void minke_transport_unreachable(minke_transport_t *transport, const minke_path_t *path, const char *reason,
+                                           minke_time_t now);
 /** Gives a listening socket up. Connections that came over it end. */
 MINKE_API void minke_transport_unlisten(minke_transport_t *transport, minke_socket_t socket, minke_time_t now);
 
 /* ---- connections ---- */
 
+/** As many addresses of a peer can be dialled at once. */
+enum { MINKE_DIAL_ADDRESSES_MAX = 8 };
+
 /**
- * Dials /ip4|ip6/../udp/../webrtc-direct/certhash/..[/p2p/..]. A SOCKET_OPEN event follows, then CONNECTED or CLOSED.
- * @param version 1 or 2 of webrtc-direct: 1 is what js and rust listeners know, go and Minke know both.
+ * Dials a peer at one or several addresses, each /ip4|ip6/../udp/../webrtc-direct/certhash/..[/p2p/..]; those that name
+ * a peer must name the same one, and only that peer is accepted at any of them. IPv6 and IPv4 take turns, IPv6 first,
+ * otherwise the order is the caller's: the next address is tried beside the others when 250 ms have passed, or at once
+ * when one fails. The first that answers becomes the connection, everything else is dropped; minke_transport_stats
+ * tells which it is. A SOCKET_OPEN event follows for each attempt, then CONNECTED, or CLOSED with the failure of the
+ * attempt that got furthest. To answer proves nothing yet: if it was somebody else, the dial ends (layer DTLS or
+ * NOISE); dial the other addresses again then.
+ * @param count 1 .. MINKE_DIAL_ADDRESSES_MAX.
+ * @param version 1 or 2: only that version of webrtc-direct. 0: version 1, and from a second socket version 2 if an
+ *        address has not answered for 500 ms. js and rust listeners know only 1, go and Minke know both.
  * @return MINKE_OK and the connection's number; MINKE_ERROR_MALFORMED or MINKE_ERROR_ADDRESS for what is no such
- *         address; MINKE_ERROR_LIMIT; MINKE_ERROR_NO_MEMORY.
+ *         address, or for two peers; MINKE_ERROR_INVALID: count or version; MINKE_ERROR_LIMIT: connections_max;
+ *         MINKE_ERROR_NO_MEMORY.
  */
-MINKE_API MINKE_MUST_USE int minke_transport_dial(minke_transport_t *transport, const char *multiaddr, int version,
-                                                  minke_time_t now, minke_connection_t *connection);
+MINKE_API MINKE_MUST_USE int minke_transport_dial(minke_transport_t *transport, const char *const *multiaddrs,
+                                                  size_t count, int version, minke_time_t now,
+                                                  minke_connection_t *connection);
 
 /** Ends a connection: its streams fail, the remote is told. CLOSED follows. */
 MINKE_API int minke_transport_close(minke_transport_t *transport, minke_connection_t connection, const char *reason,
@@ -198,10 +215,10 @@ MINKE_API size_t minke_transport_connections(const minke_transport_t *transport,
 /** Figures of one connection. Bytes and chunks are counted since it began, the rest is as it is now. */
 typedef struct minke_connection_stats {
     bool inbound;
-    int version;              /**< of webrtc-direct: 1 or 2 */
+    int version;              /**< of webrtc-direct: 1 or 2; 0 while a dial has not been answered */
     minke_layer_t layer;      /**< the set-up step in progress; MINKE_LAYER_HOST once connected, _NONE when closing */
     minke_layer_t last_step;  /**< the last one completed: MINKE_LAYER_ICE, _DTLS, _SCTP, _NOISE; _NONE: not one yet */
-    minke_path_t path;        /**< where data goes now */
+    minke_path_t path;        /**< where data goes now; all zero while a dial has not been answered */
     uint32_t pairs;           /**< addresses of the remote that are known: candidate pairs */
     uint32_t pairs_validated; /**< of those, how many have answered a check of ours */
     minke_time_t started_at;

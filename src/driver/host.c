@@ -144,6 +144,9 @@ static bool send_train(minke_host_t *host, const minke_train_t *train, const min
     minke_host_socket_t *s = find_socket(host, path->socket);
     if (s == NULL) return true;
     const size_t done = minke__udp_send(&s->udp, train, path);
+    if (s->udp.no_way != 0) {
+        minke_transport_unreachable(host->node->transport, path, strerror(s->udp.no_way), host->now);
+    }
     if (done == train->len) return true;
     host->unsent = (minke_train_t){train->data + done, train->len - done, train->segment_len};
     host->unsent_path = *path;
@@ -230,7 +233,7 @@ int minke_poll(minke_host_t *host, minke_event_t *event)
     minke__node_tick(host->node, host->now);
     bool found = next_event(host, event);
     transmit(host);
-    if (!found) found = next_event(host, event); /* sending makes room, and somebody waits for it */
+    if (!found) found = next_event(host, event); /* sending makes room, or finds that there is no way for a dial */
     return found ? MINKE_OK : MINKE_ERROR_AGAIN;
 }
 
@@ -289,8 +292,14 @@ int minke_handle(minke_host_t *host, const char *protocol) { return minke__node_
 
 int minke_dial(minke_host_t *host, const char *multiaddr, int version, minke_connection_t *connection)
 {
+    return minke_dial_any(host, &multiaddr, 1, version, connection);
+}
+
+int minke_dial_any(minke_host_t *host, const char *const *multiaddrs, size_t count, int version,
+                   minke_connection_t *connection)
+{
     host->now = minke__clock_now();
-    return minke_transport_dial(host->node->transport, multiaddr, version, host->now, connection);
+    return minke_transport_dial(host->node->transport, multiaddrs, count, version, host->now, connection);
 }
 
 int minke_close(minke_host_t *host, minke_connection_t connection)

@@ -199,9 +199,17 @@ static ssize_t send_once(const minke_udp_t *udp, const minke_train_t *train, con
     return sendmsg(udp->fd, &message, MSG_NOSIGNAL);
 }
 
+/* No route, a forbidden one, no address of that family, or a link-local address without its interface. */
+static bool means_no_way(int error)
+{
+    return error == ENETUNREACH || error == EHOSTUNREACH || error == ENETDOWN || error == EADDRNOTAVAIL ||
+           error == EAFNOSUPPORT || error == EACCES || error == EINVAL;
+}
+
 size_t minke__udp_send(minke_udp_t *udp, const minke_train_t *train, const minke_path_t *path)
 {
     size_t done = 0;
+    udp->no_way = 0;
     while (done < train->len) {
         const size_t left = train->len - done;
         const bool whole = udp->segmentation || left <= train->segment_len;
@@ -213,6 +221,7 @@ size_t minke__udp_send(minke_udp_t *udp, const minke_train_t *train, const minke
                 udp->segmentation = false;
                 continue;
             }
+            if (means_no_way(errno)) udp->no_way = errno;
         }
         done += piece.len;
     }

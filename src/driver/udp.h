@@ -11,6 +11,7 @@ typedef struct minke_udp {
     int fd;
     minke_address_t bound;
     bool segmentation; /* UDP_SEGMENT has not failed yet */
+    int no_way;        /* errno of the last send if the system knew no way to the remote, else 0 */
 } minke_udp_t;
 
 /* Opens and binds. MINKE_ERROR_SYSTEM: errno says why. */

@@ -9,6 +9,13 @@ enum {
         4 /* 100 ms, 200 ms .. 1.6 s: RFC 8445 14.3 wants 500 ms first, but a lost check delays everything */
 };
 
+/*
+ * The dialer's first repetition comes earlier: js-libp2p's listener (libdatachannel) makes state of the first check of
+ * a dial and answers only the next, so every dial to it costs this interval. On a path that is longer than it, a dial
+ * costs one small datagram more.
+ */
+static const minke_time_t first_repetition_after = 50 * 1000;
+
 static const minke_time_t silent_after = 1000 * 1000;
 
 void minke__ice_start_check(minke_ice_agent_t *agent, minke_ice_pair_t *pair, bool retransmits, minke_time_t now)
@@ -197,7 +204,10 @@ static minke_time_t next_try_at(const minke_ice_agent_t *agent, const minke_ice_
 {
     const bool for_good = pair->ours && agent->state == MINKE_ICE_CHECKING;
     if (!pair->retransmits || (pair->tries >= TRIES_MAX && !for_good)) return MINKE_TIME_NEVER;
-    const unsigned doublings = pair->tries - 1u < DOUBLINGS_MAX ? pair->tries - 1u : DOUBLINGS_MAX;
+    /* The dialer: 50 ms, then as everybody. */
+    if (for_good && pair->tries == 1) return minke__ice_later(now, first_repetition_after);
+    const unsigned before = pair->tries - (for_good ? 2u : 1u);
+    const unsigned doublings = before < DOUBLINGS_MAX ? before : DOUBLINGS_MAX;
     return minke__ice_later(now, (minke_time_t)MINKE_ICE_TRY_AGAIN_AFTER << doublings);
 }
 

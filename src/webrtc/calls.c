@@ -50,7 +50,6 @@ int minke_transport_stats(const minke_transport_t *t, minke_connection_t id, min
                                         .version = c->version,
                                         .layer = layers[c->phase],
                                         .last_step = c->last_step,
-                                        .pairs_validated = (uint32_t)minke__ice_validated_pairs(c->ice),
                                         .started_at = c->started_at,
                                         .ice_at = c->ice_at,
                                         .dtls_at = c->dtls_at,
@@ -58,9 +57,12 @@ int minke_transport_stats(const minke_transport_t *t, minke_connection_t id, min
                                         .noise_at = c->noise_at,
                                         .bytes_sent = c->bytes_sent,
                                         .bytes_received = c->bytes_received};
-    minke_path_t paths[MINKE_ICE_PAIRS_MAX];
-    stats->pairs = (uint32_t)minke__ice_pairs(c->ice, paths, MINKE_ICE_PAIRS_MAX);
-    (void)minke__ice_selected(c->ice, &stats->path);
+    if (c->session != NULL) {
+        minke_path_t paths[MINKE_ICE_PAIRS_MAX];
+        stats->pairs = (uint32_t)minke__ice_pairs(c->session->ice, paths, MINKE_ICE_PAIRS_MAX);
+        stats->pairs_validated = (uint32_t)minke__ice_validated_pairs(c->session->ice);
+        (void)minke__ice_selected(c->session->ice, &stats->path);
+    }
     if (c->sctp != NULL) {
         const minke_sctp_stats_t sctp = minke__sctp_stats(c->sctp);
         const minke_mux_stats_t mux = minke__mux_stats(c->mux);

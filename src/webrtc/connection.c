@@ -36,33 +36,29 @@ static minke_connection_state_t *new_connection(const minke_connection_config_t 
     minke__list_init(&c->siblings);
     minke__list_init(&c->to_send);
     minke__list_init(&c->to_tell);
-    minke__list_init(&c->paths);
     return c;
 }
 
-static bool start_ice(minke_connection_state_t *c, bool controlling, const minke_ice_credentials_t *local,
-                      const minke_ice_credentials_t *remote, minke_time_t now)
-{
-    const minke_ice_options_t options = {.controlling = controlling,
-                                         .lite_remote = controlling,
-                                         .local = *local,
-                                         .remote = *remote,
-                                         .handshake_after = c->give_up_at - c->started_at,
-                                         .consent_after = c->config->silent_after};
-    c->ice = minke__ice_new(c->env, &options, c->id, now);
-    return c->ice != NULL;
-}
-
-static bool start_dtls(minke_connection_state_t *c, minke_time_t now)
+static bool start_dtls(minke_connection_state_t *c, const minke_certhashes_t *expected, minke_time_t now)
 {
     minke_dtls_options_t options = {.client = !c->inbound, .handshake_after = c->give_up_at - now};
-    if (c->dial != NULL) {
+    if (expected != NULL) {
         options.check_fingerprint = true;
-        options.fingerprints_n = c->dial->certhashes_n;
-        memcpy(options.fingerprints, c->dial->certhashes, sizeof options.fingerprints);
+        options.fingerprints_n = expected->n;
+        memcpy(options.fingerprints, expected->sha256, sizeof options.fingerprints);
     }
     c->dtls = minke__dtls_new(c->config->dtls, &options, c->id, now);
     return c->dtls != NULL;
+}
+
+static bool start_ice(minke_connection_state_t *c, const minke_stranger_t *stranger, minke_time_t now)
+{
+    const minke_ice_options_t options = {.local = stranger->local,
+                                         .remote = stranger->remote,
+                                         .handshake_after = c->give_up_at - now,
+                                         .consent_after = c->config->silent_after};
+    c->session = minke__session_new(c->env, c, c->id, &options, now);
+    return c->session != NULL;
 }
 
 minke_connection_state_t *minke__connection_accept(const minke_connection_config_t *config,
@@ -77,28 +73,19 @@ minke_connection_state_t *minke__connection_accept(const minke_connection_config
     c->ice_at = now;
     c->last_step = MINKE_LAYER_ICE;
     minke__trace_remote(c, MINKE_TRACE_HOST_ACCEPTED, &stranger->path.remote, now);
-    if (!start_ice(c, false, &stranger->local, &stranger->remote, now) || !start_dtls(c, now) ||
-        minke__ice_adopt_stranger(c->ice, stranger, now) < 0) {
+    if (!start_ice(c, stranger, now) || !start_dtls(c, NULL, now) ||
+        minke__ice_adopt_stranger(c->session->ice, stranger, now) < 0) {
         minke__connection_free(c);
         return NULL;
     }
     return c;
 }
 
-minke_connection_state_t *minke__connection_dial(const minke_connection_config_t *config, const minke_dial_t *dial,
-                                                 int version, minke_connection_t id, minke_time_t give_up_after,
-                                                 minke_time_t now)
+minke_connection_state_t *minke__connection_dial(const minke_connection_config_t *config, const minke_peer_id_t *peer,
+                                                 minke_connection_t id, minke_time_t give_up_after, minke_time_t now)
 {
     minke_connection_state_t *c = new_connection(config, id, give_up_after, now);
-    if (c == NULL) return NULL;
-    c->version = version;
-    c->dial = minke__alloc(c->env, sizeof *c->dial);
-    if (c->dial != NULL) *c->dial = *dial;
-    if (c->dial == NULL || !start_ice(c, true, &dial->local, &dial->remote_credentials, now)) {
-        minke__connection_free(c);
-        return NULL;
-    }
-    minke__trace_remote(c, MINKE_TRACE_HOST_DIALLING, &dial->remote, now);
+    if (c != NULL) c->peer = *peer;
     return c;
 }
 
@@ -109,9 +96,8 @@ void minke__connection_free(minke_connection_state_t *c)
     if (c->sctp != NULL) minke__sctp_free(c->sctp); /* before the mux, which takes the messages back */
     if (c->mux != NULL) minke__mux_free(c->mux);
     if (c->dtls != NULL) minke__dtls_free(c->dtls);
-    if (c->ice != NULL) minke__ice_free(c->ice);
+    minke__session_free(c->session);
     minke__free(c->env, c->peer_key);
-    minke__free(c->env, c->dial);
     minke__free(c->env, c);
 }
 
@@ -130,11 +116,14 @@ static void fail_with(minke_connection_state_t *c, minke_layer_t layer, int code
     minke__connection_close(c, &reason, now);
 }
 
-static void begin_dtls(minke_connection_state_t *c, minke_time_t now)
+void minke__connection_answered(minke_connection_state_t *c, minke_ice_session_t *session, int version,
+                                const minke_certhashes_t *certhashes, minke_time_t now)
 {
+    c->session = session;
+    c->version = version;
     step_done(c, MINKE_LAYER_ICE, &c->ice_at, now);
     c->phase = MINKE_PHASE_DTLS;
-    if (!start_dtls(c, now)) {
+    if (!start_dtls(c, certhashes, now)) {
         fail_with(c, MINKE_LAYER_DTLS, MINKE_ERROR_NO_MEMORY, "out of memory", now);
         return;
     }
@@ -161,7 +150,7 @@ static bool start_noise(minke_connection_state_t *c)
     const uint8_t *ours = c->config->fingerprint;
     const uint8_t *theirs = minke__dtls_remote_fingerprint(c->dtls);
     c->setup = minke__setup_new(c->env, c->config->identity, c->inbound, c->inbound ? theirs : ours,
-                                c->inbound ? ours : theirs, c->dial != NULL ? &c->dial->peer : NULL);
+                                c->inbound ? ours : theirs, &c->peer);
     return c->setup != NULL;
 }
 
@@ -190,8 +179,6 @@ static void noise_done(minke_connection_state_t *c, minke_time_t now)
     memcpy(c->peer_key, key, c->peer_key_len);
     minke__setup_free(c->setup);
     c->setup = NULL;
-    minke__free(c->env, c->dial);
-    c->dial = NULL;
     minke__trace_peer(c, now);
     step_done(c, MINKE_LAYER_NOISE, &c->noise_at, now);
     c->phase = MINKE_PHASE_OPEN;
@@ -225,8 +212,8 @@ static bool check_layers(minke_connection_state_t *c, minke_time_t now)
         reason = minke__sctp_close_reason(c->sctp);
     } else if (c->dtls != NULL && minke__dtls_state(c->dtls) == MINKE_DTLS_ENDED) {
         reason = minke__dtls_close_reason(c->dtls);
-    } else if (minke__ice_state(c->ice) == MINKE_ICE_FAILED) {
-        reason = minke__ice_close_reason(c->ice);
+    } else if (minke__ice_state(c->session->ice) == MINKE_ICE_FAILED) {
+        reason = minke__ice_close_reason(c->session->ice);
     }
     if (reason != NULL) minke__connection_close(c, reason, now);
     return reason == NULL;
@@ -236,7 +223,6 @@ static bool check_layers(minke_connection_state_t *c, minke_time_t now)
 static void advance(minke_connection_state_t *c, minke_time_t now)
 {
     if (c->phase >= MINKE_PHASE_CLOSING || !check_layers(c, now)) return;
-    if (c->phase == MINKE_PHASE_ICE && minke__ice_state(c->ice) == MINKE_ICE_CONNECTED) begin_dtls(c, now);
     if (c->phase == MINKE_PHASE_DTLS && minke__dtls_state(c->dtls) == MINKE_DTLS_ESTABLISHED) begin_sctp(c, now);
     if (c->phase == MINKE_PHASE_SCTP && minke__sctp_state(c->sctp) == MINKE_SCTP_ESTABLISHED) {
         step_done(c, MINKE_LAYER_SCTP, &c->sctp_at, now);
@@ -244,18 +230,10 @@ static void advance(minke_connection_state_t *c, minke_time_t now)
     }
     if (c->setup != NULL && c->phase < MINKE_PHASE_OPEN) advance_noise(c, now);
     if (c->phase < MINKE_PHASE_OPEN && now >= c->give_up_at) {
-        static const minke_layer_t waiting_for[] = {MINKE_LAYER_NETWORK, MINKE_LAYER_ICE, MINKE_LAYER_DTLS,
-                                                    MINKE_LAYER_SCTP, MINKE_LAYER_NOISE};
+        static const minke_layer_t waiting_for[] = {[MINKE_PHASE_DTLS] = MINKE_LAYER_DTLS,
+                                                    [MINKE_PHASE_SCTP] = MINKE_LAYER_SCTP,
+                                                    [MINKE_PHASE_NOISE] = MINKE_LAYER_NOISE};
         fail_with(c, waiting_for[c->phase], MINKE_ERROR_TIMEOUT, "set-up took too long: no answer in this step", now);
-    }
-}
-
-void minke__connection_start_dial(minke_connection_state_t *c, const minke_path_t *path, minke_time_t now)
-{
-    if (c->phase != MINKE_PHASE_SOCKET) return;
-    c->phase = MINKE_PHASE_ICE;
-    if (minke__ice_add_pair(c->ice, path, now) < 0) {
-        fail_with(c, MINKE_LAYER_ICE, MINKE_ERROR_NO_MEMORY, "out of memory", now);
     }
 }
 
@@ -264,7 +242,7 @@ void minke__connection_start_dial(minke_connection_state_t *c, const minke_path_
 void minke__connection_recv_stun(minke_connection_state_t *c, const minke_stun_message_t *message,
                                  const minke_path_t *path, minke_time_t now)
 {
-    (void)minke__ice_recv(c->ice, message, path, now);
+    (void)minke__ice_recv(c->session->ice, message, path, now);
     advance(c, now);
 }
 
@@ -292,14 +270,14 @@ void minke__connection_recv_dtls(minke_connection_state_t *c, const minke_train_
     if (c->dtls == NULL || c->phase >= MINKE_PHASE_CLOSING) return;
     if (c->mux != NULL) minke__mux_set_now(c->mux, now);
     c->bytes_received += train->len;
-    minke__ice_received(c->ice, path, train->len, false, now);
+    minke__ice_received(c->session->ice, path, train->len, false, now);
     bool authentic = false;
     for (size_t at = 0; at < train->len; at += train->segment_len) {
         const size_t left = train->len - at;
         const size_t len = left < train->segment_len ? left : train->segment_len;
         if (recv_datagram(c, train->data + at, len, path, now)) authentic = true;
     }
-    if (authentic) minke__ice_received(c->ice, path, 0, true, now);
+    if (authentic) minke__ice_received(c->session->ice, path, 0, true, now);
     advance(c, now);
     if (c->sctp != NULL) minke__sctp_recv_end(c->sctp, now);
     advance(c, now);
@@ -324,7 +302,7 @@ void minke__connection_tick(minke_connection_state_t *c, minke_time_t now)
         wait_for_readers(c, now);
         return;
     }
-    minke__ice_tick(c->ice, now);
+    minke__ice_tick(c->session->ice, now);
     if (c->dtls != NULL) minke__dtls_tick(c->dtls, now);
     if (c->mux != NULL) minke__mux_tick(c->mux, now);
     if (c->sctp != NULL) minke__sctp_tick(c->sctp, now);
@@ -337,7 +315,7 @@ minke_time_t minke__connection_deadline(const minke_connection_state_t *c)
         return c->mux != NULL && minke__mux_lingers(c->mux) ? c->give_up_at : MINKE_TIME_NEVER;
     }
     minke_time_t at = c->phase < MINKE_PHASE_OPEN ? c->give_up_at : MINKE_TIME_NEVER;
-    const minke_time_t below[] = {minke__ice_deadline(c->ice),
+    const minke_time_t below[] = {minke__ice_deadline(c->session->ice),
                                   c->dtls != NULL ? minke__dtls_deadline(c->dtls) : MINKE_TIME_NEVER,
                                   c->sctp != NULL ? minke__sctp_deadline(c->sctp) : MINKE_TIME_NEVER,
                                   c->mux != NULL ? minke__mux_deadline(c->mux) : MINKE_TIME_NEVER};
@@ -383,7 +361,7 @@ static size_t transmit_sctp(minke_connection_state_t *c, uint8_t *buffer, size_t
 static bool may_send_flight(minke_connection_state_t *c)
 {
     enum { FLIGHT_DATAGRAM_MAX = 1200 };
-    if (minke__ice_may_send(c->ice) >= FLIGHT_DATAGRAM_MAX) return true;
+    if (minke__ice_may_send(c->session->ice) >= FLIGHT_DATAGRAM_MAX) return true;
     c->env->counters->amplification_held++;
     return false;
 }
@@ -407,19 +385,19 @@ static size_t transmit_data(minke_connection_state_t *c, uint8_t *buffer, size_t
 size_t minke__connection_transmit(minke_connection_state_t *c, uint8_t *buffer, size_t capacity, minke_train_t *train,
                                   minke_path_t *path, minke_time_t now)
 {
-    if (c->phase == MINKE_PHASE_CLOSED || c->phase == MINKE_PHASE_SOCKET) return 0;
-    const size_t check_len = minke__ice_transmit(c->ice, buffer, capacity, path, now);
+    if (c->phase == MINKE_PHASE_CLOSED) return 0;
+    const size_t check_len = minke__ice_transmit(c->session->ice, buffer, capacity, path, now);
     if (check_len > 0) return one_datagram(train, buffer, check_len);
     const bool closing = c->phase == MINKE_PHASE_CLOSING;
     size_t n = 0;
-    if (c->dtls != NULL && minke__ice_selected(c->ice, path)) {
+    if (c->dtls != NULL && minke__ice_selected(c->session->ice, path)) {
         if (c->mux != NULL) minke__mux_set_now(c->mux, now);
         n = transmit_data(c, buffer, capacity, train, now);
         advance(c, now); /* what was sent may have been the last Noise message, or the keys are used up */
     }
     if (n > 0) {
         c->bytes_sent += train->len;
-        minke__ice_sent(c->ice, train->len);
+        minke__ice_sent(c->session->ice, train->len);
     } else if (closing) {
         c->phase = MINKE_PHASE_CLOSED;
     } else if (c->phase == MINKE_PHASE_CLOSING) {
@@ -471,7 +449,7 @@ void minke__connection_close(minke_connection_state_t *c, const minke_close_t *r
 {
     if (c->phase >= MINKE_PHASE_CLOSING) return;
     if (c->phase != MINKE_PHASE_OPEN) c->env->counters->connections_failed++;
-    c->phase = c->phase == MINKE_PHASE_SOCKET ? MINKE_PHASE_CLOSED : MINKE_PHASE_CLOSING;
+    c->phase = c->session == NULL ? MINKE_PHASE_CLOSED : MINKE_PHASE_CLOSING; /* nobody to say goodbye to */
     c->close = *reason;
     minke__trace_closed(c, now);
     if (c->sctp != NULL && minke__sctp_state(c->sctp) != MINKE_SCTP_ENDED) {

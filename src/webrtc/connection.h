@@ -3,9 +3,9 @@
  *
  *   listener                                     dialer
  *   --------                                     ------
- *   stranger becomes connection (ClientHello)    socket open
+ *   stranger becomes connection (ClientHello)    SOCKET one for each attempt (webrtc/dial.h)
  *         |                                            |  checks
- *        DTLS  server                                 ICE
+ *        DTLS  server                                 ICE    the first attempt that is answered wins
  *         |                                            |
  *        SCTP  INIT both ways                         DTLS  client
  *         |                                            |
@@ -24,18 +24,17 @@
 
 #include "base/heap.h"
 #include "base/list.h"
-#include "base/map.h"
 #include "dtls/dtls.h"
-#include "ice/agent.h"
 #include "ice/strangers.h"
 #include "noise/noise.h"
 #include "sctp/sctp.h"
 #include "stream/mux.h"
+#include "webrtc/session.h"
 #include "webrtc/setup.h"
 
 typedef enum minke_connection_phase {
-    MINKE_PHASE_SOCKET, /* dialer: waits for its socket */
-    MINKE_PHASE_ICE,
+    MINKE_PHASE_SOCKET, /* dialer: no attempt has its socket yet */
+    MINKE_PHASE_ICE,    /* dialer: no attempt has been answered yet */
     MINKE_PHASE_DTLS,
     MINKE_PHASE_SCTP,
     MINKE_PHASE_NOISE,
@@ -44,30 +43,22 @@ typedef enum minke_connection_phase {
     MINKE_PHASE_CLOSED /* nothing left to send */
 } minke_connection_phase_t;
 
-/* An entry of the endpoint's table of addresses: datagrams from `remote` on `socket` belong to `owner`. */
-typedef struct minke_path_entry {
-    minke_map_node_t node;
-    minke_list_t siblings; /* in owner->paths */
-    struct minke_connection_state *owner;
-    minke_socket_t socket;
-    minke_address_t remote;
-} minke_path_entry_t;
-
 typedef struct minke_connection_state {
     const minke_env_t *env;
     const struct minke_connection_config *config;
     minke_connection_t id;
     bool inbound;
-    int version;
+    int version; /* of webrtc-direct; 0: a dial that nobody has answered yet */
     minke_connection_phase_t phase;
 
-    minke_ice_agent_t *ice;
+    struct minke_dial *dial;      /* attempts under way; NULL before and after, and for a listener */
+    minke_ice_session_t *session; /* NULL while dialling, and after a dial that nobody has answered */
     minke_dtls_t *dtls;
     minke_sctp_t *sctp;
     minke_mux_t *mux;
     minke_setup_t *setup; /* Noise on stream 0; freed when it is done */
 
-    minke_peer_id_t peer; /* authenticated; len 0 before */
+    minke_peer_id_t peer; /* authenticated once open; before that who it must be, len 0: anybody */
     uint8_t *peer_key;    /* serialized PublicKey */
     size_t peer_key_len;
     minke_close_t close; /* from CLOSING on */
@@ -78,9 +69,6 @@ typedef struct minke_connection_state {
     size_t lingering_unread;
     uint64_t bytes_sent, bytes_received;
 
-    /* dialer only */
-    struct minke_dial *dial;
-
     void *user; /* of the layer above; NULL at first */
 
     /* the endpoint's book-keeping */
@@ -88,10 +76,6 @@ typedef struct minke_connection_state {
     minke_heap_node_t timer;
     minke_list_t to_send; /* in the endpoint's list of connections that may have something to send */
     minke_list_t to_tell; /* ... that may have events */
-    minke_map_node_t by_ufrag;
-    minke_list_t paths; /* of minke_path_entry_t */
-    uint32_t ice_generation;
-    minke_socket_t own_socket; /* a dial's; 0: none */
     bool connected_told, closed_told, was_open;
     bool counted; /* among the inbound handshakes */
 } minke_connection_state_t;
@@ -108,26 +92,25 @@ typedef struct minke_connection_config {
     minke_time_t silent_after;
 } minke_connection_config_t;
 
-/* What a dial asked for. */
-typedef struct minke_dial {
-    uint8_t certhashes_n;
-    uint8_t certhashes[4][32];
-    minke_peer_id_t peer;
-    minke_address_t remote;
-    minke_ice_credentials_t local, remote_credentials;
-} minke_dial_t;
+/* The certificates of which a listener must show one. */
+typedef struct minke_certhashes {
+    uint8_t n;
+    uint8_t sha256[4][32];
+} minke_certhashes_t;
 
 /* Both leave the book-keeping fields to the endpoint. NULL when out of memory. */
 MINKE_MUST_USE minke_connection_state_t *minke__connection_accept(const minke_connection_config_t *config,
                                                                   const minke_stranger_t *stranger,
                                                                   minke_connection_t id, minke_time_t give_up_after,
                                                                   minke_time_t now);
-/* `dial` is copied; checks start with minke__connection_start_dial. */
+/* `peer` is who must answer. Without a session: its attempts come from webrtc/dial.h. */
 MINKE_MUST_USE minke_connection_state_t *minke__connection_dial(const minke_connection_config_t *config,
-                                                                const minke_dial_t *dial, int version,
-                                                                minke_connection_t id, minke_time_t give_up_after,
-                                                                minke_time_t now);
-void minke__connection_start_dial(minke_connection_state_t *connection, const minke_path_t *path, minke_time_t now);
+                                                                const minke_peer_id_t *peer, minke_connection_t id,
+                                                                minke_time_t give_up_after, minke_time_t now);
+/* An attempt was answered: its session is the connection's, and DTLS begins. */
+void minke__connection_answered(minke_connection_state_t *connection, minke_ice_session_t *session, int version,
+                                const minke_certhashes_t *certhashes, minke_time_t now);
+/* Its session must be in no table any more, its dial over. NULL is allowed. */
 void minke__connection_free(minke_connection_state_t *connection);
 
 void minke__connection_recv_stun(minke_connection_state_t *connection, const minke_stun_message_t *message,

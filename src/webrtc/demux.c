@@ -8,15 +8,15 @@
  */
 #include <string.h>
 
-#include "webrtc/endpoint.h"
+#include "webrtc/dial.h"
 #include "webrtc/observe.h"
 
 static bool is_stun(uint8_t first) { return first <= 3; }
 static bool is_dtls(uint8_t first) { return first >= 20 && first <= 63; }
 
 /* The part of USERNAME before the first colon names who is asked. */
-static minke_connection_state_t *asked_for(const minke_transport_t *t, const minke_stun_message_t *message,
-                                           const minke_path_t *path)
+static minke_ice_session_t *asked_for(const minke_transport_t *t, const minke_stun_message_t *message,
+                                      const minke_path_t *path)
 {
     if (message->username == NULL) return NULL;
     size_t len = 0;
@@ -24,13 +24,13 @@ static minke_connection_state_t *asked_for(const minke_transport_t *t, const min
     return minke__endpoint_by_ufrag(t, message->username, len, path);
 }
 
-static minke_connection_state_t *stun_owner(const minke_transport_t *t, const minke_stun_message_t *message,
-                                            const minke_path_t *path)
+static minke_ice_session_t *stun_owner(const minke_transport_t *t, const minke_stun_message_t *message,
+                                       const minke_path_t *path)
 {
     if (message->type == MINKE_STUN_BINDING_REQUEST) return asked_for(t, message, path);
-    minke_connection_state_t *c = minke__endpoint_by_path(t, path);
-    if (c == NULL || message->type == MINKE_STUN_BINDING_INDICATION) return c;
-    return minke__ice_expects(c->ice, message->transaction_id) ? c : NULL;
+    minke_ice_session_t *session = minke__endpoint_by_path(t, path);
+    if (session == NULL || message->type == MINKE_STUN_BINDING_INDICATION) return session;
+    return minke__ice_expects(session->ice, message->transaction_id) ? session : NULL;
 }
 
 static void recv_stun(minke_transport_t *t, const uint8_t *data, size_t len, const minke_path_t *path, minke_time_t now)
@@ -40,12 +40,14 @@ static void recv_stun(minke_transport_t *t, const uint8_t *data, size_t len, con
         t->counters.stun_malformed++;
         return;
     }
-    minke_connection_state_t *c = stun_owner(t, &message, path);
-    if (c == NULL) {
+    minke_ice_session_t *session = stun_owner(t, &message, path);
+    if (session == NULL) {
         minke__strangers_recv(t->strangers, &message, path, now);
         return;
     }
-    minke__connection_recv_stun(c, &message, path, now);
+    minke_connection_state_t *c = session->owner;
+    if (c->dial != NULL) minke__dial_recv(t, c, session, &message, path, now);
+    else minke__connection_recv_stun(c, &message, path, now);
     minke__endpoint_touch(t, c);
 }
 
@@ -73,7 +75,7 @@ static minke_connection_state_t *make_connection(minke_transport_t *t, const min
  * A ClientHello from an address that has passed a check: state is made here and not earlier. Where the address belongs
  * to another connection already (a NAT has given it out again), only a stranger that has proved it takes it over.
  */
-static minke_connection_state_t *accept(minke_transport_t *t, const minke_path_t *path, minke_connection_state_t *owner,
+static minke_connection_state_t *accept(minke_transport_t *t, const minke_path_t *path, minke_ice_session_t *owner,
                                         minke_time_t now)
 {
     minke_stranger_t stranger;
@@ -86,23 +88,23 @@ static minke_connection_state_t *accept(minke_transport_t *t, const minke_path_t
         return NULL;
     }
     if (!minke__strangers_take(t->strangers, path, now, &stranger)) return NULL;
-    minke_connection_state_t *known =
-        minke__endpoint_by_ufrag(t, stranger.local.ufrag, strlen(stranger.local.ufrag), path);
+    minke_ice_session_t *known = minke__endpoint_by_ufrag(t, stranger.local.ufrag, strlen(stranger.local.ufrag), path);
     if (known != NULL && known != owner) { /* one dialer on several interfaces: another pair of its connection */
-        return minke__ice_adopt_stranger(known->ice, &stranger, now) == MINKE_OK ? known : NULL;
+        return minke__ice_adopt_stranger(known->ice, &stranger, now) == MINKE_OK ? known->owner : NULL;
     }
     if (owner != NULL) {
         minke__ice_remove_pair(owner->ice, path, now);
-        minke__endpoint_touch(t, owner);
+        minke__endpoint_touch(t, owner->owner);
     }
     return make_connection(t, &stranger, now);
 }
 
 static void recv_dtls(minke_transport_t *t, const minke_train_t *train, const minke_path_t *path, minke_time_t now)
 {
-    minke_connection_state_t *c = minke__endpoint_by_path(t, path);
+    minke_ice_session_t *session = minke__endpoint_by_path(t, path);
+    minke_connection_state_t *c = session != NULL ? session->owner : NULL;
     if (is_client_hello(train->data, train->len)) {
-        minke_connection_state_t *accepted = accept(t, path, c, now);
+        minke_connection_state_t *accepted = accept(t, path, session, now);
         if (accepted != NULL) c = accepted;
     }
     if (c == NULL) {
@@ -123,8 +125,8 @@ int minke_transport_recv(minke_transport_t *t, const minke_train_t *train, const
     }
     t->counters.bytes_received += train->len;
     if (minke__tapping(&t->env)) {
-        const minke_connection_state_t *owner = minke__endpoint_by_path(t, path);
-        minke__tap_train(&t->env, owner != NULL ? owner->id : 0, true, train, path, now);
+        const minke_ice_session_t *session = minke__endpoint_by_path(t, path);
+        minke__tap_train(&t->env, session != NULL ? session->owner->id : 0, true, train, path, now);
     }
     for (size_t at = 0, next; at < train->len; at = next) {
         next = at + train->segment_len < train->len ? at + train->segment_len : train->len;

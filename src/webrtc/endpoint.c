@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "webrtc/dial.h"
 
 /* ---- look-ups ---- */
 
@@ -29,23 +30,25 @@ static minke_path_entry_t *find_path(const minke_transport_t *t, minke_socket_t 
     return NULL;
 }
 
-minke_connection_state_t *minke__endpoint_by_path(const minke_transport_t *t, const minke_path_t *path)
+minke_ice_session_t *minke__endpoint_by_path(const minke_transport_t *t, const minke_path_t *path)
 {
     const minke_path_entry_t *entry = find_path(t, path->socket, &path->remote);
-    return entry != NULL ? entry->owner : NULL;
+    return entry != NULL ? entry->session : NULL;
 }
 
-minke_connection_state_t *minke__endpoint_by_ufrag(const minke_transport_t *t, const char *ufrag, size_t len,
-                                                   const minke_path_t *path)
+minke_ice_session_t *minke__endpoint_by_ufrag(const minke_transport_t *t, const char *ufrag, size_t len,
+                                              const minke_path_t *path)
 {
-    minke_connection_state_t *found = NULL;
+    minke_ice_session_t *found = NULL;
     minke_map_node_t *node = minke__map_first(&t->ufrags, minke__hash(&t->ufrags, ufrag, len));
     for (; node != NULL; node = minke__map_next(node)) {
-        minke_connection_state_t *c = MINKE_CONTAINER(node, minke_connection_state_t, by_ufrag);
-        const minke_ice_credentials_view_t own = minke__ice_local(c->ice);
+        minke_ice_session_t *session = MINKE_CONTAINER(node, minke_ice_session_t, by_ufrag);
+        const minke_ice_credentials_view_t own = minke__ice_local(session->ice);
         if (own.ufrag_len != len || memcmp(own.ufrag, ufrag, len) != 0) continue;
-        found = c;
-        if (minke__ice_knows(c->ice, path)) break; /* two dials may share a ufrag: the address tells them apart */
+        /* In v1 both sides have one ufrag: who dials himself is asked on the listening socket, not on the dial's. */
+        if (session->own_socket != 0 && session->own_socket != path->socket) continue;
+        found = session;
+        if (minke__ice_knows(session->ice, path)) break; /* two dials may share a ufrag: the address tells them apart */
     }
     return found;
 }
@@ -59,15 +62,15 @@ static void forget_path(minke_transport_t *t, minke_path_entry_t *entry)
     minke__free(&t->env, entry);
 }
 
-static void forget_paths(minke_transport_t *t, minke_connection_state_t *c)
+static void forget_paths(minke_transport_t *t, minke_ice_session_t *session)
 {
-    while (!minke__list_empty(&c->paths)) {
-        forget_path(t, MINKE_CONTAINER(c->paths.next, minke_path_entry_t, siblings));
+    while (!minke__list_empty(&session->paths)) {
+        forget_path(t, MINKE_CONTAINER(session->paths.next, minke_path_entry_t, siblings));
     }
 }
 
 /* The latest owner wins: a NAT may give a new connection the address of a dead one (spec/webrtc-direct.md 4). */
-static void learn_path(minke_transport_t *t, minke_connection_state_t *c, const minke_path_t *path)
+static void learn_path(minke_transport_t *t, minke_ice_session_t *session, const minke_path_t *path)
 {
     minke_path_entry_t *entry = find_path(t, path->socket, &path->remote);
     if (entry != NULL) {
@@ -82,19 +85,41 @@ static void learn_path(minke_transport_t *t, minke_connection_state_t *c, const 
             return;
         }
     }
-    entry->owner = c;
-    minke__list_append(&c->paths, &entry->siblings);
+    entry->session = session;
+    minke__list_append(&session->paths, &entry->siblings);
 }
 
-static void sync_paths(minke_transport_t *t, minke_connection_state_t *c)
+static void sync_paths(minke_transport_t *t, minke_ice_session_t *session)
 {
     minke_path_t paths[MINKE_ICE_PAIRS_MAX];
-    const uint32_t generation = minke__ice_generation(c->ice);
-    if (generation == c->ice_generation) return;
-    c->ice_generation = generation;
-    forget_paths(t, c);
-    const size_t n = minke__ice_pairs(c->ice, paths, MINKE_ICE_PAIRS_MAX);
-    for (size_t i = 0; i < n; i++) learn_path(t, c, &paths[i]);
+    const uint32_t generation = minke__ice_generation(session->ice);
+    if (generation == session->ice_generation) return;
+    session->ice_generation = generation;
+    forget_paths(t, session);
+    const size_t n = minke__ice_pairs(session->ice, paths, MINKE_ICE_PAIRS_MAX);
+    for (size_t i = 0; i < n; i++) learn_path(t, session, &paths[i]);
+}
+
+static void sync_all_paths(minke_transport_t *t, const minke_connection_state_t *c)
+{
+    minke_ice_session_t *sessions[MINKE_ATTEMPTS_MAX];
+    const size_t n = c->dial != NULL ? minke__dial_sessions(c->dial, sessions) : 0;
+    for (size_t i = 0; i < n; i++) sync_paths(t, sessions[i]);
+    if (c->session != NULL) sync_paths(t, c->session);
+}
+
+int minke__endpoint_session_add(minke_transport_t *t, minke_ice_session_t *session)
+{
+    const minke_ice_credentials_view_t own = minke__ice_local(session->ice);
+    return minke__map_insert(&t->ufrags, &session->by_ufrag, minke__hash(&t->ufrags, own.ufrag, own.ufrag_len));
+}
+
+void minke__endpoint_session_remove(minke_transport_t *t, minke_ice_session_t *session)
+{
+    forget_paths(t, session);
+    minke__map_remove(&t->ufrags, &session->by_ufrag);
+    if (session->own_socket != 0) minke__endpoint_socket_close(t, session->own_socket);
+    minke__session_free(session);
 }
 
 /* ---- book-keeping ---- */
@@ -113,11 +138,17 @@ static void append_once(minke_list_t *list, minke_list_t *node)
     if (!minke__list_linked(node)) minke__list_append(list, node);
 }
 
+static minke_time_t deadline_of(const minke_connection_state_t *c)
+{
+    return c->dial != NULL ? minke__dial_deadline(c) : minke__connection_deadline(c);
+}
+
 void minke__endpoint_touch(minke_transport_t *t, minke_connection_state_t *c)
 {
-    sync_paths(t, c);
+    if (c->dial != NULL && c->phase >= MINKE_PHASE_CLOSING) minke__dial_free(t, c);
+    sync_all_paths(t, c);
     count_handshake(t, c);
-    minke__heap_set(&t->timers, &c->timer, minke__connection_deadline(c));
+    minke__heap_set(&t->timers, &c->timer, deadline_of(c));
     append_once(&t->to_send, &c->to_send);
     append_once(&t->to_tell, &c->to_tell);
 }
@@ -130,11 +161,8 @@ minke_connection_t minke__endpoint_reserve(minke_transport_t *t)
 
 int minke__endpoint_add(minke_transport_t *t, minke_connection_state_t *c)
 {
-    const minke_ice_credentials_view_t own = minke__ice_local(c->ice);
     int error = minke__heap_reserve(&t->timers, t->connections.count);
-    if (error == MINKE_OK) {
-        error = minke__map_insert(&t->ufrags, &c->by_ufrag, minke__hash(&t->ufrags, own.ufrag, own.ufrag_len));
-    }
+    if (error == MINKE_OK && c->session != NULL) error = minke__endpoint_session_add(t, c->session);
     if (error < 0) {
         minke__handles_remove(&t->connections, c->id);
         minke__connection_free(c);
@@ -142,21 +170,20 @@ int minke__endpoint_add(minke_transport_t *t, minke_connection_state_t *c)
     }
     minke__handles_replace(&t->connections, c->id, c);
     minke__list_append(&t->everyone, &c->siblings);
-    minke__endpoint_touch(t, c);
     return MINKE_OK;
 }
 
 void minke__endpoint_remove(minke_transport_t *t, minke_connection_state_t *c)
 {
     if (c->counted) t->handshakes--;
-    forget_paths(t, c);
     minke__heap_set(&t->timers, &c->timer, MINKE_TIME_NEVER);
     minke__list_remove(&c->siblings);
     minke__list_remove(&c->to_send);
     minke__list_remove(&c->to_tell);
-    minke__map_remove(&t->ufrags, &c->by_ufrag);
     minke__handles_remove(&t->connections, c->id);
-    if (c->own_socket != 0) minke__endpoint_socket_close(t, c->own_socket);
+    if (c->dial != NULL) minke__dial_free(t, c);
+    if (c->session != NULL) minke__endpoint_session_remove(t, c->session);
+    c->session = NULL;
     minke__connection_free(c);
     minke__blocks_empty(&t->env); /* whoever needed them may have been this one */
 }

@@ -30,7 +30,7 @@ struct minke_transport {
     minke_handles_t connections; /* id -> minke_connection_state_t */
     minke_handles_t streams;     /* id -> minke_mux_stream_t */
     minke_map_t paths;           /* (socket, remote) -> minke_path_entry_t */
-    minke_map_t ufrags;          /* local ufrag -> connection */
+    minke_map_t ufrags;          /* local ufrag -> minke_ice_session_t */
     minke_heap_t timers;
     minke_list_t everyone, to_send, to_tell;
     minke_list_t sockets, sockets_to_tell;
@@ -41,10 +41,15 @@ struct minke_transport {
 /* endpoint.c: after anything that touched a connection, so that tables, timers and lists know. */
 void minke__endpoint_touch(minke_transport_t *transport, minke_connection_state_t *connection);
 minke_connection_state_t *minke__endpoint_connection(const minke_transport_t *transport, minke_connection_t id);
-minke_connection_state_t *minke__endpoint_by_path(const minke_transport_t *transport, const minke_path_t *path);
-minke_connection_state_t *minke__endpoint_by_ufrag(const minke_transport_t *transport, const char *ufrag, size_t len,
-                                                   const minke_path_t *path);
-/* Puts a new connection into all tables; on failure frees it. */
+minke_ice_session_t *minke__endpoint_by_path(const minke_transport_t *transport, const minke_path_t *path);
+minke_ice_session_t *minke__endpoint_by_ufrag(const minke_transport_t *transport, const char *ufrag, size_t len,
+                                              const minke_path_t *path);
+/* Puts a new session into the tables. MINKE_ERROR_NO_MEMORY: it is in none. */
+MINKE_MUST_USE int minke__endpoint_session_add(minke_transport_t *transport, minke_ice_session_t *session);
+/* Takes it out of all tables, closes its socket and frees it. */
+void minke__endpoint_session_remove(minke_transport_t *transport, minke_ice_session_t *session);
+/* Puts a new connection, with its session if it has one, into all tables; on failure frees both. The
+ * caller gives a dial its attempts and touches it. */
 MINKE_MUST_USE int minke__endpoint_add(minke_transport_t *transport, minke_connection_state_t *connection);
 /* An id for a connection that is about to be made; give it back with minke__handles_remove if that fails. */
 minke_connection_t minke__endpoint_reserve(minke_transport_t *transport);
@@ -53,7 +58,7 @@ void minke__endpoint_remove(minke_transport_t *transport, minke_connection_state
 /* transport.c: our serialized PublicKey. */
 const uint8_t *minke__transport_public_key(const minke_transport_t *transport, size_t *len);
 
-/* sockets.c */
+/* sockets.c. NULL when out of memory. */
 minke_endpoint_socket_t *minke__endpoint_socket_new(minke_transport_t *transport, const minke_address_t *address,
                                                     minke_connection_t dial);
 void minke__endpoint_socket_close(minke_transport_t *transport, minke_socket_t id);

@@ -47,7 +47,7 @@ void minke__tap_sctp(const minke_connection_state_t *c, const minke_path_t *path
                      minke_time_t now)
 {
     minke_path_t selected = {0};
-    if (path == NULL) (void)minke__ice_selected(c->ice, &selected);
+    if (path == NULL) (void)minke__ice_selected(c->session->ice, &selected);
     const minke_packet_t packet = {.at = now,
                                    .kind = MINKE_PACKET_SCTP,
                                    .received = path != NULL,

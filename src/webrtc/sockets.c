@@ -1,6 +1,6 @@
-/* The sockets that a transport asks its caller for: listeners, and one for every dial. */
+/* The sockets that a transport asks its caller for: listeners, and one for every attempt of a dial. */
 #include "base/address.h"
-#include "webrtc/endpoint.h"
+#include "webrtc/dial.h"
 
 static minke_endpoint_socket_t *find(const minke_transport_t *t, minke_socket_t id)
 {
@@ -82,12 +82,19 @@ int minke_transport_socket_opened(minke_transport_t *t, minke_socket_t id, const
     s->address = *bound;
     minke_connection_state_t *c = s->dial != 0 ? minke__endpoint_connection(t, s->dial) : NULL;
     if (c != NULL && c->dial != NULL) {
-        /* The system picks the source address; the remote's answers show which. */
-        const minke_path_t path = {s->id, {.family = bound->family, .port = bound->port}, c->dial->remote};
-        minke__connection_start_dial(c, &path, now);
+        minke__dial_socket_opened(t, c, id, bound, now);
         minke__endpoint_touch(t, c);
     }
     return MINKE_OK;
+}
+
+/* A socket that only a connection which is up, or coming up, uses. */
+static void fail_connection(minke_connection_state_t *c, minke_socket_t id, const minke_close_t *reason,
+                            minke_time_t now)
+{
+    if (c->session == NULL || c->session->own_socket != id) return;
+    c->session->own_socket = 0;
+    minke__connection_close(c, reason, now);
 }
 
 void minke_transport_socket_failed(minke_transport_t *t, minke_socket_t id, const char *reason, minke_time_t now)
@@ -95,13 +102,22 @@ void minke_transport_socket_failed(minke_transport_t *t, minke_socket_t id, cons
     minke_endpoint_socket_t *s = find(t, id);
     if (s == NULL) return;
     minke_connection_state_t *c = s->dial != 0 ? minke__endpoint_connection(t, s->dial) : NULL;
-    if (c != NULL) {
-        const minke_close_t close = minke__close_reason(MINKE_LAYER_NETWORK, MINKE_ERROR_SYSTEM, reason);
-        c->own_socket = 0;
-        minke__connection_close(c, &close, now);
-        minke__endpoint_touch(t, c);
-    }
+    const minke_close_t failure = minke__close_reason(MINKE_LAYER_NETWORK, MINKE_ERROR_SYSTEM, reason);
     free_socket(t, s);
+    if (c == NULL) return;
+    if (c->dial != NULL) minke__dial_socket_failed(t, c, id, &failure, now);
+    else fail_connection(c, id, &failure, now);
+    minke__endpoint_touch(t, c);
+}
+
+void minke_transport_unreachable(minke_transport_t *t, const minke_path_t *path, const char *reason, minke_time_t now)
+{
+    const minke_ice_session_t *session = minke__endpoint_by_path(t, path);
+    if (session == NULL || session->owner->dial == NULL) return;
+    minke_connection_state_t *c = session->owner;
+    const minke_close_t failure = minke__close_reason(MINKE_LAYER_NETWORK, MINKE_ERROR_ADDRESS, reason);
+    minke__dial_unreachable(t, c, session, &failure, now);
+    minke__endpoint_touch(t, c);
 }
 
 void minke_transport_unlisten(minke_transport_t *t, minke_socket_t id, minke_time_t now)
@@ -110,7 +126,7 @@ void minke_transport_unlisten(minke_transport_t *t, minke_socket_t id, minke_tim
     for (minke_list_t *node = t->everyone.next; node != &t->everyone; node = node->next) {
         minke_connection_state_t *c = MINKE_CONTAINER(node, minke_connection_state_t, siblings);
         minke_path_t path;
-        if (!c->inbound || !minke__ice_selected(c->ice, &path) || path.socket != id) continue;
+        if (!c->inbound || !minke__ice_selected(c->session->ice, &path) || path.socket != id) continue;
         minke__connection_close(c, &close, now);
         minke__endpoint_touch(t, c);
     }

@@ -1,10 +1,10 @@
-/* minke_transport_t: making it, dialling, time, output, events. */
+/* minke_transport_t: making it, time, output, events. */
 #include <string.h>
 
 #include "base/address.h"
 #include "crypto/primitives.h"
 #include "multiformats/multiaddr.h"
-#include "webrtc/endpoint.h"
+#include "webrtc/dial.h"
 #include "webrtc/observe.h"
 
 enum { SECOND = 1000000 };
@@ -133,94 +133,6 @@ void minke_transport_free(minke_transport_t *t)
     minke__free(&env, t);
 }
 
-/* ---- dialling ---- */
-
-static void random_ice_chars(const minke_env_t *env, char *out, size_t len)
-{
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    minke__random_fill(env, out, len);
-    for (size_t i = 0; i < len; i++) out[i] = alphabet[(uint8_t)out[i] & 63];
-    out[len] = 0;
-}
-
-static void join(char *out, size_t capacity, const char *a, const char *b)
-{
-    minke_writer_t w = minke__writer(out, capacity);
-    minke__write_text(&w, a);
-    minke__write_text(&w, b);
-    minke__write_terminator(&w);
-}
-
-/* spec/webrtc-direct.md 5.1: in v1 one string is everything, in v2 the server's ufrag carries the dialer's password. */
-static void make_credentials(const minke_env_t *env, int version, minke_dial_t *dial)
-{
-    enum { RANDOM_CHARS = 32 };
-    char random[RANDOM_CHARS + 1];
-    minke_ice_credentials_t *local = &dial->local, *remote = &dial->remote_credentials;
-    random_ice_chars(env, random, RANDOM_CHARS);
-    if (version == 1) {
-        join(local->ufrag, sizeof local->ufrag, "libp2p+webrtc+v1/", random);
-        memcpy(local->pwd, local->ufrag, sizeof local->pwd);
-        *remote = *local;
-    } else {
-        random_ice_chars(env, local->ufrag, RANDOM_CHARS);
-        memcpy(local->pwd, random, sizeof random);
-        join(remote->ufrag, sizeof remote->ufrag, "libp2p+webrtc+v2/", random);
-        memcpy(remote->pwd, remote->ufrag, sizeof remote->pwd);
-    }
-}
-
-static int read_target(const char *multiaddr, minke_dial_t *dial)
-{
-    minke_multiaddr_t parsed;
-    minke_direct_address_t direct;
-    int error = minke__multiaddr_parse(multiaddr, strlen(multiaddr), &parsed);
-    if (error < 0) return error;
-    error = minke__multiaddr_to_direct(&parsed, &direct);
-    if (error < 0) return error;
-    if (direct.certhashes_n == 0 || direct.address.port == 0) return MINKE_ERROR_ADDRESS;
-    dial->certhashes_n = direct.certhashes_n;
-    memcpy(dial->certhashes, direct.certhashes, sizeof dial->certhashes);
-    dial->peer = direct.peer;
-    dial->remote = direct.address;
-    return MINKE_OK;
-}
-
-static int begin_dial(minke_transport_t *t, const minke_dial_t *dial, int version, minke_time_t now,
-                      minke_connection_t *out)
-{
-    const minke_connection_t id = minke__endpoint_reserve(t);
-    minke_connection_state_t *c =
-        id != 0 ? minke__connection_dial(&t->config, dial, version, id, t->options.dial_after, now) : NULL;
-    if (c == NULL) {
-        minke__handles_remove(&t->connections, id);
-        return MINKE_ERROR_NO_MEMORY;
-    }
-    const minke_address_t any = {.family = dial->remote.family};
-    const int error = minke__endpoint_add(t, c);
-    if (error < 0) return error;
-    const minke_endpoint_socket_t *s = minke__endpoint_socket_new(t, &any, id);
-    if (s == NULL) {
-        minke__endpoint_remove(t, c);
-        return MINKE_ERROR_NO_MEMORY;
-    }
-    c->own_socket = s->id;
-    *out = id;
-    return MINKE_OK;
-}
-
-int minke_transport_dial(minke_transport_t *t, const char *multiaddr, int version, minke_time_t now,
-                         minke_connection_t *connection)
-{
-    minke_dial_t dial = {0};
-    if (version != 1 && version != 2) return MINKE_ERROR_INVALID;
-    const int error = read_target(multiaddr, &dial);
-    if (error < 0) return error;
-    if (t->connections.count >= t->options.connections_max) return MINKE_ERROR_LIMIT;
-    make_credentials(&t->env, version, &dial);
-    return begin_dial(t, &dial, version, now, connection);
-}
-
 /* ---- time, output, events ---- */
 
 void minke_transport_tick(minke_transport_t *t, minke_time_t now)
@@ -230,7 +142,8 @@ void minke_transport_tick(minke_transport_t *t, minke_time_t now)
     for (minke_heap_node_t *node; (node = minke__heap_top(&t->timers)) != NULL && node->at <= now && turns > 0;
          turns--) {
         minke_connection_state_t *c = MINKE_CONTAINER(node, minke_connection_state_t, timer);
-        minke__connection_tick(c, now);
+        if (c->dial != NULL) minke__dial_tick(t, c, now);
+        else minke__connection_tick(c, now);
         minke__endpoint_touch(t, c);
     }
 }
@@ -265,7 +178,8 @@ size_t minke_transport_transmit(minke_transport_t *t, uint8_t *buffer, size_t ca
     for (minke_list_t *node; (node = minke__list_pop(&t->to_send)) != NULL;) {
         minke_connection_state_t *c = MINKE_CONTAINER(node, minke_connection_state_t, to_send);
         const minke_connection_t id = c->id;
-        const size_t n = minke__connection_transmit(c, buffer, capacity, train, path, now);
+        const size_t n = c->dial != NULL ? minke__dial_transmit(c->dial, buffer, capacity, train, path, now)
+                                         : minke__connection_transmit(c, buffer, capacity, train, path, now);
         if (is_over(c)) {
             minke__endpoint_remove(t, c);
         } else if (n > 0) {

@@ -90,6 +90,18 @@ other_hash=$("$minke" key show other.key | sed -n 's/^certhash *//p')
 expect 1 'dtls: ' "$minke" dial "${addr/$certhash/$other_hash}"
 expect 1 '"layer":"ice"' "$minke" dial --json --timeout 1 "/ip4/127.0.0.1/udp/9/webrtc-direct/certhash/$certhash"
 expect 2 'cannot be dialled' "$minke" dial /ip4/127.0.0.1/udp/9/webrtc-direct
+
+# ---- dialling several addresses of one peer
+dead=/ip4/127.0.0.1/udp/9/webrtc-direct/certhash/$certhash
+no_way=/ip4/255.255.255.255/udp/9/webrtc-direct/certhash/$certhash # the system refuses to send there
+expect 0 'connected to 12D3KooW.*at 127.0.0.1:[0-9]+, version 1' "$minke" dial "$no_way" "$dead" "$addr"
+expect 0 '3 pings' "$minke" ping -c 3 -i 0 "$dead" "$addr"
+expect 1 'the remote does not serve this protocol' "$minke" cat "$dead" "$addr" /nobody/1.0.0
+expect 1 '"layer":"ice".*addresses tried: 2' "$minke" dial --json --timeout 1 "$dead" "$dead"
+expect 1 '"layer":"network".*addresses tried: 2' "$minke" dial --json "$no_way" "$no_way"
+expect 2 'all must name one peer' "$minke" dial "$addr" "${addr%/p2p/*}/p2p/$other"
+expect 2 'at most 8 addresses' "$minke" dial "$dead" "$dead" "$dead" "$dead" "$dead" "$dead" "$dead" "$dead" "$dead"
+expect 2 'usage: minke cat' "$minke" cat --listen $direct $direct /copy/1.0.0
 stop
 expect 0 '^0$' echo $?
 expect 0 '"event":"disconnected".*"reason":' cat log

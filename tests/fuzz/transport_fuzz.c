@@ -150,6 +150,7 @@ static void start(void)
     static const minke_address_t addresses[2] = {{.ip = {192, 0, 2, 1}, .port = 9090, .family = MINKE_FAMILY_IP4},
                                                  {.ip = {192, 0, 2, 2}, .port = 40000, .family = MINKE_FAMILY_IP4}};
     char addr[MINKE_ADDR_BYTES];
+    const char *const addrs[] = {addr};
     minke_socket_t socket;
     minke_connection_t connection;
     now = 1000000;
@@ -166,7 +167,7 @@ static void start(void)
     if (minke_transport_listen(sides[0].transport, &addresses[0], &socket) < 0) abort();
     if (minke_transport_address(sides[0].transport, &addresses[0], addr, sizeof addr) < 0) abort();
     settle(&sides[0]);
-    if (minke_transport_dial(sides[1].transport, addr, 2, now, &connection) < 0) abort();
+    if (minke_transport_dial(sides[1].transport, addrs, 1, 2, now, &connection) < 0) abort();
     settle(&sides[1]);
 }
 

@@ -96,8 +96,7 @@ static void set_up(scene_t *s)
     sim_world_join(&s->world, s->server, s->client, &link);
     sim_listen(&s->world, s->server, 9090);
     assert_int_equal(minke__node_listening(s->server->node, s->server->addr, s->world.now), MINKE_OK);
-    assert_int_equal(minke_transport_dial(s->client->transport, s->server->addr, 1, s->world.now, &connection),
-                     MINKE_OK);
+    assert_int_equal(sim_dial(s->client->transport, s->server->addr, 1, s->world.now, &connection), MINKE_OK);
 }
 
 static void tear_down(scene_t *s)

@@ -36,8 +36,7 @@ static void set_up_with(scene_t *s, const minke_transport_options_t *options, co
 
 static void dial(scene_t *s)
 {
-    assert_int_equal(minke_transport_dial(s->dialer->transport, s->listener->addr, 2, s->world.now, &s->connection),
-                     MINKE_OK);
+    assert_int_equal(sim_dial(s->dialer->transport, s->listener->addr, 2, s->world.now, &s->connection), MINKE_OK);
 }
 
 static bool both_connected(void *user)
@@ -312,8 +311,7 @@ static void connections_have_a_limit(void **state)
     set_up_with(&s, &options, &plain, 0);
     dial(&s);
     dial(&s);
-    assert_int_equal(minke_transport_dial(s.dialer->transport, s.listener->addr, 1, s.world.now, &connection),
-                     MINKE_ERROR_LIMIT);
+    assert_int_equal(sim_dial(s.dialer->transport, s.listener->addr, 1, s.world.now, &connection), MINKE_ERROR_LIMIT);
     sim_world_free(&s.world);
 }
 
@@ -360,10 +358,10 @@ static void addresses_that_cannot_be_dialled(void **state)
                  {"/ip4/192.0.2.1/udp/9090/webrtc-direct", MINKE_ERROR_ADDRESS},
                  {"/ip4/192.0.2.1/udp/99999/webrtc-direct", MINKE_ERROR_MALFORMED}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        const int error = minke_transport_dial(t, cases[i].addr, 1, s.world.now, &connection);
+        const int error = sim_dial(t, cases[i].addr, 1, s.world.now, &connection);
         assert_true(error == cases[i].error || (i == 0 && error == MINKE_ERROR_MALFORMED));
     }
-    assert_int_equal(minke_transport_dial(t, s.listener->addr, 3, s.world.now, &connection), MINKE_ERROR_INVALID);
+    assert_int_equal(sim_dial(t, s.listener->addr, 3, s.world.now, &connection), MINKE_ERROR_INVALID);
     sim_world_free(&s.world);
 }
 
@@ -448,7 +446,7 @@ static void out_of_memory_ends_cleanly(void **state)
         set_up_with(&s, &options, &plain, 40000);
         test_env_t *memory = (n & 1) != 0 ? &s.listener->memory : &s.dialer->memory;
         memory->fail_at = memory->allocations + n;
-        if (minke_transport_dial(s.dialer->transport, s.listener->addr, 1, s.world.now, &s.connection) == MINKE_OK) {
+        if (sim_dial(s.dialer->transport, s.listener->addr, 1, s.world.now, &s.connection) == MINKE_OK) {
             (void)run(&s, 10 * SECOND, settled);
         }
         assert_false(s.at_dialer.wrong || s.at_listener.wrong);

@@ -111,7 +111,7 @@ static outcome_t run_seed(uint64_t seed)
     sim_listen(&world, listener, 9090);
     const minke_time_t begun = world.now, deadline = deadline_of(&link);
     minke_connection_t connection;
-    if (minke_transport_dial(dialer->transport, listener->addr, 1 + (int)(seed & 1), world.now, &connection) < 0) {
+    if (sim_dial(dialer->transport, listener->addr, 1 + (int)(seed & 1), world.now, &connection) < 0) {
         abort();
     }
     (void)sim_world_run(&world, begun + deadline, is_over, &pair);

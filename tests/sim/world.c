@@ -84,11 +84,34 @@ static void open_socket(sim_endpoint_t *e, const minke_transport_event_t *event,
 {
     sim_socket_t *s = socket_by_id(e, 0);
     if (s == NULL) abort();
+    const minke_address_t *ip = event->address.family == e->ip.family ? &e->ip : &e->second_ip;
+    if (ip->family == MINKE_FAMILY_NONE) {
+        minke_transport_socket_failed(e->transport, event->socket, "no address of this family", now);
+        return;
+    }
     s->id = event->socket;
-    s->bound = e->ip;
+    s->bound = *ip;
     s->bound.port = event->address.port != 0 ? event->address.port : e->next_port++;
     s->seen = s->bound;
     if (minke_transport_socket_opened(e->transport, s->id, &s->bound, now) < 0) s->id = 0;
+}
+
+int sim_dial(minke_transport_t *transport, const char *addr, int version, minke_time_t now,
+             minke_connection_t *connection)
+{
+    return minke_transport_dial(transport, &addr, 1, version, now, connection);
+}
+
+void sim_second_ip(sim_endpoint_t *e, const char *ip)
+{
+    if (!minke__parse_ip(ip, strlen(ip), &e->second_ip) || e->second_ip.family == e->ip.family) abort();
+}
+
+size_t sim_sockets(const sim_endpoint_t *e)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < SIM_SOCKETS_MAX; i++) n += e->sockets[i].id != 0;
+    return n;
 }
 
 void sim_rebind(sim_endpoint_t *e)
@@ -159,6 +182,15 @@ static void settle(sim_world_t *world, sim_endpoint_t *e)
     } while (tell_events(world, e));
 }
 
+static bool holds(const sim_datagram_t *datagram, const char *text)
+{
+    const size_t len = strlen(text);
+    for (size_t at = 0; at + len <= datagram->len; at++) {
+        if (memcmp(datagram->data + at, text, len) == 0) return true;
+    }
+    return false;
+}
+
 static void deliver(sim_world_t *world, sim_datagram_t *datagram)
 {
     for (size_t i = 0; i < world->endpoints_n; i++) {
@@ -166,6 +198,7 @@ static void deliver(sim_world_t *world, sim_datagram_t *datagram)
         for (size_t k = 0; k < SIM_SOCKETS_MAX; k++) {
             const sim_socket_t *s = &e->sockets[k];
             if (s->id == 0 || !minke__address_equal(&s->seen, &datagram->to)) continue;
+            if (e->deaf_to != NULL && holds(datagram, e->deaf_to)) return;
             const minke_train_t train = {datagram->data, datagram->len, datagram->len};
             const minke_path_t path = {s->id, s->bound, datagram->from};
             (void)minke_transport_recv(e->transport, &train, &path, world->now);

@@ -11,7 +11,7 @@
 #include "network.h"
 #include "support/test_env.h"
 
-enum { SIM_ENDPOINTS_MAX = 4, SIM_SOCKETS_MAX = 8 };
+enum { SIM_ENDPOINTS_MAX = 4, SIM_SOCKETS_MAX = 24 };
 
 typedef struct sim_socket {
     minke_socket_t id; /* 0: free */
@@ -24,6 +24,8 @@ typedef struct sim_endpoint {
     minke_transport_t *transport;
     minke_node_t *node; /* NULL: a bare transport */
     minke_address_t ip; /* without port */
+    minke_address_t second_ip;
+    const char *deaf_to; /* datagrams with this text in them are lost on arrival; NULL: none */
     sim_socket_t sockets[SIM_SOCKETS_MAX];
     uint16_t next_port;
     char addr[MINKE_ADDR_BYTES]; /* of its listener, once it has one */
@@ -56,6 +58,13 @@ sim_endpoint_t *sim_world_add_node(sim_world_t *world, const char *ip, const min
 void sim_world_join(sim_world_t *world, const sim_endpoint_t *a, const sim_endpoint_t *b, const sim_link_t *link);
 /* Opens a listener on this port; its address is in `addr` afterwards. */
 void sim_listen(sim_world_t *world, sim_endpoint_t *endpoint, uint16_t port);
+/* Dials one address. */
+int sim_dial(minke_transport_t *transport, const char *addr, int version, minke_time_t now,
+             minke_connection_t *connection);
+/* Gives the endpoint an address of the other family as well; without it, sockets of that family cannot be opened. */
+void sim_second_ip(sim_endpoint_t *endpoint, const char *ip);
+/* Sockets that are open now. */
+size_t sim_sockets(const sim_endpoint_t *endpoint);
 /* What the endpoint sends comes from other ports from now on, as after a NAT has forgotten it. */
 void sim_rebind(sim_endpoint_t *endpoint);
 

@@ -248,6 +248,31 @@ static void all_interfaces(void **state)
     tear_down(sides);
 }
 
+/* The system refuses to send to the first, nobody is at the second, and over all this the third answers. */
+static void one_of_several_addresses(void **state)
+{
+    (void)state;
+    side_t sides[2];
+    minke_connection_t connection;
+    minke_connection_stats_t stats;
+    char broadcast[MINKE_ADDR_BYTES + 16] = "/ip4/255.255.255.255", nobody[MINKE_ADDR_BYTES + 16] = "/ip4/127.0.0.3";
+    set_up(sides, "/ip4/127.0.0.1/udp/0/webrtc-direct");
+    strcat(broadcast, strstr(sides[0].addr, "/udp/"));
+    strcat(nobody, strstr(sides[0].addr, "/udp/"));
+    const char *const addrs[] = {broadcast, nobody, sides[0].addr};
+    const int64_t begun = now_ms();
+    assert_int_equal(minke_dial_any(sides[1].host, addrs, 3, 0, &connection), MINKE_OK);
+    assert_true(run(sides, &sides[1].connected));
+    assert_true(now_ms() - begun >= 250);
+    assert_int_equal(minke_stats(sides[1].host, connection, &stats), MINKE_OK);
+    assert_int_equal(stats.version, 1);
+    assert_int_equal(stats.path.remote.ip[3], 1);
+    assert_int_equal(minke_dial_any(sides[1].host, addrs, 1, 0, &connection), MINKE_OK);
+    assert_true(run(sides, &sides[1].disconnected)); /* at once */
+    assert_int_equal(sides[1].close.layer, MINKE_LAYER_NETWORK);
+    tear_down(sides);
+}
+
 static void a_port_in_use_fails_with_a_reason(void **state)
 {
     (void)state;
@@ -310,6 +335,7 @@ int main(void)
         cmocka_unit_test(one_event_a_turn_loses_nothing),
         cmocka_unit_test(ip6),
         cmocka_unit_test(all_interfaces),
+        cmocka_unit_test(one_of_several_addresses),
         cmocka_unit_test(a_port_in_use_fails_with_a_reason),
         cmocka_unit_test(one_key_is_one_certhash),
         cmocka_unit_test(announced_addresses_replace_those_of_interfaces),

@@ -546,7 +546,7 @@ static void unauthentic_data_is_no_sign_of_life(void **state)
     tear_down(&f);
 }
 
-/* A dialer whose checks are never answered: 100 ms, 200 ms .. 1.6 s, and after 10 s it gives up. */
+/* A dialer whose checks are never answered: 50 ms, 100 ms, 200 ms .. 1.6 s, and after 10 s it gives up. */
 static void dialer_gives_up(void **state)
 {
     (void)state;
@@ -555,7 +555,7 @@ static void dialer_gives_up(void **state)
     const minke_path_t path = test_path(1, 1);
     assert_int_equal(minke__ice_add_pair(f.agent, &path, 0), MINKE_OK);
     assert_int_equal(minke__ice_add_pair(f.agent, &path, 0), MINKE_ERROR_EXISTS);
-    static const minke_time_t tries[] = {0, 100, 300, 700, 1500, 3100, 4700, 6300, 7900, 9500};
+    static const minke_time_t tries[] = {0, 50, 150, 350, 750, 1550, 3150, 4750, 6350, 7950, 9550};
     test_datagram_t check;
     uint8_t id[12];
     for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++) {
@@ -624,10 +624,10 @@ static void dialer_survives_role_conflict(void **state)
     assert_int_equal(minke__ice_add_pair(f.agent, &path, 0), MINKE_OK);
     test_datagram_t check = {.len = 0}, again = {.len = 0};
     (void)drain(&f, 0, &path, &check);
-    answer_to_dialer(&f, &check, 487, 50 * MS);
+    answer_to_dialer(&f, &check, 487, 40 * MS);
     assert_state_is(&f, MINKE_ICE_CHECKING);
-    assert_int_equal(drain(&f, 50 * MS, &path, &again), 0);
-    assert_int_equal(drain(&f, 100 * MS, &path, &again), 1);
+    assert_int_equal(drain(&f, 40 * MS, &path, &again), 0);
+    assert_int_equal(drain(&f, 50 * MS, &path, &again), 1);
     assert_memory_not_equal(check.data + 8, again.data + 8, 12);
     answer_to_dialer(&f, &again, 0, 150 * MS);
     assert_state_is(&f, MINKE_ICE_CONNECTED);

@@ -165,6 +165,7 @@ static void make(endpoint_t *e, uint8_t host, bool tapped)
 static void connect_them(bool tapped)
 {
     char addr[MINKE_ADDR_BYTES];
+    const char *const addrs[] = {addr};
     minke_socket_t socket;
     now = 1000000;
     make(&ends[0], 1, tapped);
@@ -172,7 +173,7 @@ static void connect_them(bool tapped)
     assert_int_equal(minke_transport_listen(ends[0].transport, &ends[0].address, &socket), MINKE_OK);
     assert_true(minke_transport_address(ends[0].transport, &ends[0].address, addr, sizeof addr) > 0);
     run(1);
-    assert_int_equal(minke_transport_dial(ends[1].transport, addr, 1, now, &ends[1].connection), MINKE_OK);
+    assert_int_equal(minke_transport_dial(ends[1].transport, addrs, 1, 1, now, &ends[1].connection), MINKE_OK);
     run(50);
     assert_true(ends[0].connected && ends[1].connected);
 }
@@ -257,7 +258,8 @@ static void test_trace(void **state)
     assert_string_equal(ends[0].trace, "host accepted\ndtls handshake_started\nice pair_validated\nice pair_selected\n"
                                        "dtls handshake_done\ndtls step_done\nsctp init_sent\nsctp cookie_echoed\n"
                                        "sctp established\nsctp step_done\nnoise authenticated\nnoise step_done\n");
-    assert_string_equal(ends[1].trace, "host dialling\nice pair_validated\nice pair_selected\nice step_done\n"
+    assert_string_equal(ends[1].trace, "host dialling\nnetwork attempt_begun\nice pair_validated\n"
+                                       "ice pair_selected\nice attempt_won\nice step_done\n"
                                        "dtls handshake_started\ndtls handshake_done\ndtls step_done\nsctp init_sent\n"
                                        "sctp established\nsctp step_done\n"
                                        "noise authenticated\nnoise step_done\n");
