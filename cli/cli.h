@@ -47,6 +47,13 @@ long cli_read_key(const char *path, unsigned char key[CLI_KEY_MAX]);
 long cli_make_key(const char *path, unsigned char key[CLI_KEY_MAX]);
 long cli_load_or_make_key(const char *path, unsigned char key[CLI_KEY_MAX]);
 
+/* ---- numbers.c: both are false after complaining ---- */
+
+/* A whole number in a range. */
+bool cli_number(const char *option, const char *text, long low, long high, long *out);
+/* A number of bytes, with K, M or G for powers of 1024. */
+bool cli_bytes(const char *option, const char *text, uint64_t *out);
+
 /* ---- the commands: argv[0] is their name; they return the exit code ---- */
 
 int cli_listen(int argc, char **argv);

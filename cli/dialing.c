@@ -21,16 +21,6 @@ const char cli_dialing_help[] =
     "\n"
     "Several ADDR must be those of one peer: the first that answers is used.\n";
 
-bool cli_number(const char *option, const char *text, long low, long high, long *out)
-{
-    char *end;
-    errno = 0;
-    *out = strtol(text, &end, 10);
-    if (errno == 0 && end != text && *end == 0 && *out >= low && *out <= high) return true;
-    cli_complain("%s wants a number from %ld to %ld, not: %s", option, low, high, text);
-    return false;
-}
-
 double cli_now_ms(void)
 {
     struct timespec t;

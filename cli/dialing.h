@@ -40,8 +40,6 @@ int cli_dialing_connect(cli_dialing_t *dialing);
 bool cli_dialing_event(cli_dialing_t *dialing, minke_event_t *event, int timeout_ms, int *code);
 void cli_dialing_free(cli_dialing_t *dialing);
 
-/* A whole number in a range; false after complaining. */
-bool cli_number(const char *option, const char *text, long low, long high, long *out);
 double cli_now_ms(void);
 
 #endif

@@ -15,6 +15,12 @@ static const char help[] =
     "  --listen ADDR     a multiaddr such as /ip4/0.0.0.0/udp/9090/webrtc-direct; port 0 takes any; may be repeated\n"
     "                    (default: any port on all IPv4 and all IPv6 addresses)\n"
     "  --announce ADDR   print and tell peers this address instead of the interfaces' own; may be repeated\n"
+    "  --max-connections N\n"
+    "                    peers at once (default 4096)\n"
+    "  --max-connections-per-address N\n"
+    "                    of these, from one IPv4 address or IPv6 /64 (default 64)\n"
+    "  --max-memory BYTES\n"
+    "                    for all of them; K, M and G are powers of 1024 (default 1G; at least 4M)\n"
     "  --key FILE        the identity; made if it does not exist (default: a new one at every start)\n"
     "  --json            one JSON object per line\n"
     "  --stats SECONDS   print figures this often; SIGUSR1 asks once, and for each connection too\n"
@@ -33,6 +39,8 @@ typedef struct listen_options {
     int announce_n;
     const char *key;
     long stats_s;        /* 0: only when asked */
+    long connections_max, connections_per_address_max; /* 0: the default */
+    uint64_t memory_max;
     bool test_protocols; /* for the interop tests; not in the help */
 } listen_options_t;
 
@@ -42,12 +50,30 @@ static int usage(const char *what, const char *value)
     return EXIT_USAGE;
 }
 
+enum { CONNECTIONS_MOST = 1000000, MEMORY_LEAST = 4 << 20 };
+
+/* False after complaining. */
+static bool parse_limit(int c, const char *value, listen_options_t *o)
+{
+    if (c == 'c') return cli_number("--max-connections", value, 1, CONNECTIONS_MOST, &o->connections_max);
+    if (c == 'C') {
+        return cli_number("--max-connections-per-address", value, 1, CONNECTIONS_MOST, &o->connections_per_address_max);
+    }
+    if (!cli_bytes("--max-memory", value, &o->memory_max)) return false;
+    if (o->memory_max >= MEMORY_LEAST && o->memory_max <= SIZE_MAX) return true;
+    cli_complain("--max-memory wants at least 4M, not: %s", value);
+    return false;
+}
+
 /* Returns -1 to go on, else the exit code. */
 static int parse(int argc, char **argv, listen_options_t *options)
 {
     static const struct option known[] = {{"listen", required_argument, NULL, 'l'},
                                           {"announce", required_argument, NULL, 'a'},
                                           {"key", required_argument, NULL, 'k'},
+                                          {"max-connections", required_argument, NULL, 'c'},
+                                          {"max-connections-per-address", required_argument, NULL, 'C'},
+                                          {"max-memory", required_argument, NULL, 'm'},
                                           {"json", no_argument, NULL, 'j'},
                                           {"stats", required_argument, NULL, 's'},
                                           CLI_OBSERVE_OPTIONS,
@@ -66,6 +92,11 @@ static int parse(int argc, char **argv, listen_options_t *options)
             break;
         case 'k': options->key = optarg; break;
         case 'j': cli_output.json = true; break;
+        case 'c':
+        case 'C':
+        case 'm':
+            if (!parse_limit(c, optarg, options)) return EXIT_USAGE;
+            break;
         case 't': options->test_protocols = true; break;
         case 'v': cli_output.verbose++; break;
         case 'h': (void)fputs(help, stdout); return EXIT_DONE;
@@ -80,6 +111,19 @@ static int parse(int argc, char **argv, listen_options_t *options)
     return -1;
 }
 
+static void apply_limits(const listen_options_t *options, minke_transport_options_t *transport)
+{
+    if (options->connections_max != 0) transport->connections_max = (uint32_t)options->connections_max;
+    if (options->connections_per_address_max != 0) {
+        transport->connections_per_address_max = (uint32_t)options->connections_per_address_max;
+    }
+    if (options->memory_max == 0) return;
+    transport->memory_max = (size_t)options->memory_max;
+    if (transport->connection_memory_max > transport->memory_max) {
+        transport->connection_memory_max = transport->memory_max;
+    }
+}
+
 static minke_host_t *make_host(const listen_options_t *options)
 {
     unsigned char key[CLI_KEY_MAX];
@@ -87,6 +131,7 @@ static minke_host_t *make_host(const listen_options_t *options)
     minke_host_defaults(&host_options);
     host_options.serve_perf = true;
     if (!cli_observe(&host_options.transport)) return NULL;
+    apply_limits(options, &host_options.transport);
     if (options->key != NULL) {
         const long len = cli_load_or_make_key(options->key, key);
         if (len < 0) return NULL;

@@ -37,22 +37,6 @@ typedef struct perf {
     double upload_s, download_s;
 } perf_t;
 
-static bool parse_bytes(const char *option, const char *text, uint64_t *out)
-{
-    char *end;
-    const unsigned long long value = strtoull(text, &end, 10);
-    unsigned shift = 0;
-    if (*end == 'K' || *end == 'k') shift = 10;
-    else if (*end == 'M' || *end == 'm') shift = 20;
-    else if (*end == 'G' || *end == 'g') shift = 30;
-    if (end == text || text[0] == '-' || (shift > 0 ? end[1] : *end) != 0 || value > UINT64_MAX >> (shift + 1)) {
-        cli_complain("%s wants a number of bytes such as 1048576 or 64M, not: %s", option, text);
-        return false;
-    }
-    *out = (uint64_t)value << shift;
-    return true;
-}
-
 static void show_progress(perf_t *p, bool last)
 {
     const double now = cli_now_ms();
@@ -203,8 +187,8 @@ int cli_perf(int argc, char **argv)
             (void)printf("%s%s", help, cli_dialing_help);
             return EXIT_DONE;
         }
-        if (c == 'u') valid = parse_bytes("--upload", optarg, &p.upload);
-        else if (c == 'd') valid = parse_bytes("--download", optarg, &p.download);
+        if (c == 'u') valid = cli_bytes("--upload", optarg, &p.upload);
+        else if (c == 'd') valid = cli_bytes("--download", optarg, &p.download);
         else if (c == 's') valid = cli_number("--streams", optarg, 1, STREAMS_MAX, &p.streams_n);
         else if (!cli_dialing_option(&p.dialing, c, optarg, &valid)) return EXIT_USAGE;
         if (!valid) return EXIT_USAGE;

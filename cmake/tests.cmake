@@ -100,6 +100,10 @@ foreach(source ${interop_sources})
   add_dependencies(interop-programs interop-${noun})
 endforeach()
 
+# What idle connections cost, measured over loopback: run by hand, tests/sim/limits_test.c pins the number.
+minke_test_program(idle-memory minke ${PROJECT_SOURCE_DIR}/tests/memory/idle_memory.c)
+target_compile_definitions(idle-memory PRIVATE _GNU_SOURCE=)
+
 # Examples see the public headers alone.
 add_custom_target(examples)
 function(minke_example noun)

@@ -20,7 +20,16 @@
     X(connections_accepted, "inbound connections that completed Noise")                                                \
     X(connections_dialled, "outbound connections that completed Noise")                                                \
     X(connections_failed, "connections that ended before Noise completed")                                             \
-    X(handshakes_refused, "ClientHellos refused because a limit was reached")                                          \
+    X(handshakes_refused, "ClientHellos refused because handshakes_max was reached")                                   \
+    X(connections_refused, "ClientHellos refused because connections_max was reached")                                 \
+    X(address_refused, "ClientHellos refused because connections_per_address_max was reached")                         \
+    X(memory_refused, "ClientHellos and dials refused because little of memory_max was left")                          \
+    X(memory_waits, "writes that took nothing because memory was short")                                               \
+    X(memory_streams_refused, "streams refused because memory was short")                                              \
+    X(memory_data_dropped, "DATA chunks dropped because memory was short")                                             \
+    X(memory_exhausted_connection, "allocations beyond connection_memory_max")                                         \
+    X(memory_exhausted, "allocations beyond memory_max")                                                               \
+    X(memory_closed, "connections ended by either of these")                                                           \
     X(dtls_record_malformed, "DTLS records that do not parse or are not allowed there")                                \
     X(dtls_record_replayed, "DTLS records already seen or too old")                                                    \
     X(dtls_record_bad, "DTLS records that do not decrypt")                                                             \

@@ -152,6 +152,8 @@ MINKE_API void minke_tap(minke_host_t *host, const minke_tap_t *tap);
 /** Figures of one connection, and counters of all. Times in figures, trace and packets are CLOCK_MONOTONIC's. */
 MINKE_API MINKE_MUST_USE int minke_stats(const minke_host_t *host, minke_connection_t connection,
                                          minke_connection_stats_t *stats);
+/** Bytes that count against memory_max now: see minke_transport_memory. */
+MINKE_API size_t minke_memory(const minke_host_t *host);
 MINKE_API const minke_counters_t *minke_counters(const minke_host_t *host);
 
 /* ---- keys ---- */

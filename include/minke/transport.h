@@ -51,12 +51,38 @@ typedef struct minke_transport_options {
     ssize_t (*sign)(void *user, const uint8_t *message, size_t len, uint8_t *signature, size_t capacity);
     void *sign_user;
 
-    uint32_t connections_max;     /**< connections at once, both directions. Default 4096 */
+    uint32_t connections_max; /**< connections at once, both directions. Default 4096 */
+    /** Inbound connections at once, in set-up or up, from one IPv4 address or one IPv6 /64, counted where they came
+     * from first. Default 64: an office or a home behind one NAT, where a page opens one or two, and yet 64 addresses
+     * are needed to fill connections_max. Raise it behind a proxy that gives every client its own address. */
+    uint32_t connections_per_address_max;
     uint32_t handshakes_max;      /**< inbound connections that have not completed Noise. Default 128, as go-libp2p */
     uint32_t strangers_max;       /**< addresses that sent a check and nothing more yet. Default 1024 */
     uint32_t inbound_streams_max; /**< per connection; further ones are reset. Default 512 */
-    uint32_t receive_window;      /**< bytes per connection, received and not yet consumed. Default 2 MiB */
-    uint32_t send_buffer;         /**< bytes per stream, written and not yet sent. Default 256 KiB */
+    /** Per connection, opened by us; further ones are MINKE_ERROR_LIMIT. Default 510, and never more: peers know ids
+     * below 1024 only, and half of them are the remote's. */
+    uint32_t outbound_streams_max;
+    uint32_t receive_window; /**< bytes per connection, received and not yet consumed. Default 2 MiB; at most a quarter
+                                  of connection_memory_max is announced */
+    uint32_t send_buffer;    /**< bytes per stream, written and not yet sent. Default 256 KiB */
+
+    /**
+     * Bytes that one connection may hold: its state (7 KiB, a host's part included), its streams (1 KiB each), what is
+     * unread and what is not acknowledged. OpenSSL's own memory is not seen: a handshake counts 80 KiB for it. Default
+     * 16 MiB, some twice what full windows, send buffers and losses come to. At least 256 KiB.
+     *
+     * Well before it is reached writes take nothing (MINKE_ERROR_AGAIN), the receive window shrinks and streams are
+     * refused. An allocation beyond it fails and ends the connection: MINKE_ERROR_NO_MEMORY in `close`.
+     */
+    size_t connection_memory_max;
+    /**
+     * The same of the whole transport, and of a host on it: connections, tables, buffers. Default 1 GiB: 4096 idle
+     * connections take 32 MiB of it. At least 4 MiB, and not less than connection_memory_max.
+     *
+     * A connection may hold an eighth of what is left at most, so that many greedy ones leave room for a modest one.
+     * With less than 1/32 left nobody new is accepted, and dials are MINKE_ERROR_LIMIT.
+     */
+    size_t memory_max;
 
     minke_time_t handshake_after; /**< set-up must be done by then. Default 10 s for inbound, as go and js */
     minke_time_t dial_after;      /**< the same for a dial. Default 15 s */
@@ -186,8 +212,8 @@ enum { MINKE_DIAL_ADDRESSES_MAX = 8 };
  * @param version 1 or 2: only that version of webrtc-direct. 0: version 1, and from a second socket version 2 if an
  *        address has not answered for 500 ms. js and rust listeners know only 1, go and Minke know both.
  * @return MINKE_OK and the connection's number; MINKE_ERROR_MALFORMED or MINKE_ERROR_ADDRESS for what is no such
- *         address, or for two peers; MINKE_ERROR_INVALID: count or version; MINKE_ERROR_LIMIT: connections_max;
- *         MINKE_ERROR_NO_MEMORY.
+ *         address, or for two peers; MINKE_ERROR_INVALID: count or version; MINKE_ERROR_LIMIT: connections_max or
+ *         memory_max is near; MINKE_ERROR_NO_MEMORY.
  */
 MINKE_API MINKE_MUST_USE int minke_transport_dial(minke_transport_t *transport, const char *const *multiaddrs,
                                                   size_t count, int version, minke_time_t now,
@@ -233,10 +259,14 @@ typedef struct minke_connection_stats {
     uint32_t congestion_window, in_flight, peer_window; /**< bytes */
     uint32_t streams;                                   /**< open now, both directions */
     size_t unread, unsent; /**< bytes: received and not consumed; written and not handed to SCTP */
+    uint64_t memory; /**< bytes that count against connection_memory_max now, a host's part included */
 } minke_connection_stats_t;
 
 MINKE_API MINKE_MUST_USE int minke_transport_stats(const minke_transport_t *transport, minke_connection_t connection,
                                                    minke_connection_stats_t *stats);
+
+/** Bytes that count against memory_max now. */
+MINKE_API size_t minke_transport_memory(const minke_transport_t *transport);
 
 /** The counters since the transport was made. Valid as long as it. */
 MINKE_API const minke_counters_t *minke_transport_counters(const minke_transport_t *transport);
@@ -256,8 +286,8 @@ MINKE_API MINKE_MUST_USE ssize_t minke_transport_address(const minke_transport_t
 
 /**
  * Opens a stream; it can be written to at once.
- * @return MINKE_OK; MINKE_ERROR_STALE; MINKE_ERROR_STATE before CONNECTED; MINKE_ERROR_LIMIT: too many are open, try
- *         again when one has closed; MINKE_ERROR_NO_MEMORY.
+ * @return MINKE_OK; MINKE_ERROR_STALE; MINKE_ERROR_STATE before CONNECTED; MINKE_ERROR_LIMIT: too many are open, or
+ *         memory is short: try again when one has closed; MINKE_ERROR_NO_MEMORY.
  */
 MINKE_API MINKE_MUST_USE int minke_transport_open(minke_transport_t *transport, minke_connection_t connection,
                                                   minke_time_t now, minke_stream_t *stream);

@@ -97,19 +97,6 @@ size_t minke__byte_queue_peek(const minke_byte_queue_t *queue, const uint8_t **d
     return queue->first->end - queue->first->start;
 }
 
-size_t minke__byte_queue_copy(const minke_byte_queue_t *queue, void *out, size_t len)
-{
-    uint8_t *to = out;
-    size_t done = 0;
-    for (const struct minke_byte_chunk *chunk = queue->first; chunk != NULL && done < len; chunk = chunk->next) {
-        size_t n = chunk->end - chunk->start;
-        if (n > len - done) n = len - done;
-        memcpy(to + done, chunk->bytes + chunk->start, n);
-        done += n;
-    }
-    return done;
-}
-
 void minke__byte_queue_consume(minke_byte_queue_t *queue, const minke_env_t *env, size_t len)
 {
     while (queue->first != NULL) {

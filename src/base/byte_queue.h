@@ -18,8 +18,6 @@ MINKE_MUST_USE int minke__byte_queue_append(minke_byte_queue_t *queue, const min
                                             size_t len);
 /* The longest contiguous run at the front; 0 when empty. Valid until the queue is consumed or freed. */
 size_t minke__byte_queue_peek(const minke_byte_queue_t *queue, const uint8_t **data);
-/* Copies up to `len` bytes from the front without consuming them; returns how many. */
-size_t minke__byte_queue_copy(const minke_byte_queue_t *queue, void *out, size_t len);
 /* Drops `len` bytes, at most what is held. */
 void minke__byte_queue_consume(minke_byte_queue_t *queue, const minke_env_t *env, size_t len);
 void minke__byte_queue_free(minke_byte_queue_t *queue, const minke_env_t *env);

@@ -3,9 +3,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* In front of every block. */
+typedef struct block {
+    _Alignas(MINKE_BLOCK_OVERHEAD) minke_account_t *account; /* NULL: nobody's */
+    size_t size;                                             /* in all, this included */
+} block_t;
+
+_Static_assert(sizeof(block_t) == MINKE_BLOCK_OVERHEAD,
+               "what follows is aligned for anything, and the cost documented");
+
+/* 0: too large to be counted. */
+static size_t whole(size_t size) { return size <= SIZE_MAX - sizeof(block_t) ? size + sizeof(block_t) : 0; }
+
 void *minke__alloc(const minke_env_t *env, size_t size)
 {
-    return env->allocator.reallocate(env->allocator.user, NULL, size > 0 ? size : 1);
+    const size_t charged = whole(size);
+    if (charged == 0 || !minke__account_charge(env->account, charged)) return NULL;
+    block_t *block = env->allocator.reallocate(env->allocator.user, NULL, charged);
+    if (block == NULL) {
+        minke__account_release(env->account, charged);
+        return NULL;
+    }
+    *block = (block_t){env->account, charged};
+    return block + 1;
 }
 
 void *minke__alloc_zero(const minke_env_t *env, size_t size)
@@ -17,12 +37,38 @@ void *minke__alloc_zero(const minke_env_t *env, size_t size)
 
 void *minke__realloc(const minke_env_t *env, void *memory, size_t size)
 {
-    return env->allocator.reallocate(env->allocator.user, memory, size > 0 ? size : 1);
+    if (memory == NULL) return minke__alloc(env, size);
+    const size_t charged = whole(size);
+    block_t *block = (block_t *)memory - 1;
+    minke_account_t *account = block->account;
+    const size_t before = block->size;
+    if (charged == 0 || (charged > before && !minke__account_charge(account, charged - before))) return NULL;
+    block = env->allocator.reallocate(env->allocator.user, block, charged);
+    if (block == NULL) {
+        if (charged > before) minke__account_release(account, charged - before);
+        return NULL;
+    }
+    if (charged < before) minke__account_release(account, before - charged);
+    block->size = charged;
+    return block + 1;
 }
 
 void minke__free(const minke_env_t *env, void *memory)
 {
-    if (memory != NULL) (void)env->allocator.reallocate(env->allocator.user, memory, 0);
+    if (memory == NULL) return;
+    block_t *block = (block_t *)memory - 1;
+    minke__account_release(block->account, block->size);
+    (void)env->allocator.reallocate(env->allocator.user, block, 0);
+}
+
+bool minke__recharge(void *memory, minke_account_t *to)
+{
+    block_t *block = (block_t *)memory - 1;
+    minke__account_release(block->account, block->size); /* first: the two may have one above them */
+    const bool fits = minke__account_charge(to, block->size);
+    if (fits) block->account = to;
+    else if (!minke__account_charge(block->account, block->size)) abort(); /* it was there a moment ago */
+    return fits;
 }
 
 void minke__random_fill(const minke_env_t *env, void *out, size_t len) { env->random.fill(env->random.user, out, len); }

@@ -1,11 +1,14 @@
 /*
  * What a transport was given at creation and every layer below needs: memory, randomness, a place for trace, the
- * counters. One of these per transport; layers keep a pointer and never outlive it.
+ * counters, and whom to charge. One of these per transport and one per connection, which differ in the account alone;
+ * layers keep a pointer and never outlive it.
  */
 #ifndef MINKE_BASE_ENV_H
 #define MINKE_BASE_ENV_H
 
 #include <minke/types.h>
+
+#include "base/account.h"
 
 typedef struct minke_env {
     minke_allocator_t allocator;
@@ -13,14 +16,22 @@ typedef struct minke_env {
     minke_trace_t trace;
     minke_tap_t tap;
     minke_counters_t *counters;  /* never NULL */
+    minke_account_t *account;    /* NULL: nobody counts */
     struct minke_blocks *blocks; /* base/blocks.h; NULL: none are kept */
 } minke_env_t;
 
-/* Memory is uninitialised, or NULL when there is none: an ordinary return that every caller handles. */
+/*
+ * Memory is uninitialised, or NULL when there is none: an ordinary return that every caller handles. A block remembers
+ * which account it was charged to, so it may be freed, and grown, under another env of the same transport; accounts
+ * outlive what was charged to them.
+ */
+enum { MINKE_BLOCK_OVERHEAD = 16 }; /* bytes of each block that are charged besides its own */
 MINKE_MUST_USE void *minke__alloc(const minke_env_t *env, size_t size);
 MINKE_MUST_USE void *minke__alloc_zero(const minke_env_t *env, size_t size);
 MINKE_MUST_USE void *minke__realloc(const minke_env_t *env, void *memory, size_t size);
 void minke__free(const minke_env_t *env, void *memory);
+/* Charges a block to another account. False: it does not fit there, and stays where it was. */
+MINKE_MUST_USE bool minke__recharge(void *memory, minke_account_t *to);
 
 void minke__random_fill(const minke_env_t *env, void *out, size_t len);
 uint32_t minke__random_u32(const minke_env_t *env);

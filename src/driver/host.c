@@ -369,6 +369,8 @@ int minke_stats(const minke_host_t *host, minke_connection_t connection, minke_c
     return minke_transport_stats(host->node->transport, connection, stats);
 }
 
+size_t minke_memory(const minke_host_t *host) { return minke_transport_memory(host->node->transport); }
+
 const minke_counters_t *minke_counters(const minke_host_t *host)
 {
     return minke_transport_counters(host->node->transport);

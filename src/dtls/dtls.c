@@ -8,16 +8,17 @@
 minke_dtls_t *minke__dtls_new(minke_dtls_context_t *context, const minke_dtls_options_t *options,
                               minke_connection_t connection, minke_time_t now)
 {
-    minke_dtls_t *dtls = minke__alloc_zero(context->env, sizeof *dtls);
+    const minke_env_t *env = options->env != NULL ? options->env : context->env;
+    minke_dtls_t *dtls = minke__alloc_zero(env, sizeof *dtls);
     if (dtls == NULL) return NULL;
     dtls->context = context;
-    dtls->env = context->env;
+    dtls->env = env;
     dtls->connection = connection;
     dtls->client = options->client;
     dtls->state = MINKE_DTLS_HANDSHAKE;
     dtls->handshake = minke__dtls_handshake_new(dtls, options, now);
     if (dtls->handshake == NULL) {
-        minke__free(context->env, dtls);
+        minke__free(env, dtls);
         return NULL;
     }
     minke__trace(dtls->env, now, connection, MINKE_TRACE_DTLS_HANDSHAKE_STARTED, NULL, dtls->client);

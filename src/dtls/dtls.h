@@ -27,6 +27,7 @@ void minke__dtls_context_free(minke_dtls_context_t *context);
 typedef struct minke_dtls minke_dtls_t;
 
 typedef struct minke_dtls_options {
+    const minke_env_t *env; /* NULL: the context's */
     bool client;
     bool check_fingerprint; /* the remote's certificate must have one of these SHA-256 digests (client: aborts in the
                                handshake; server: fails before anything is surfaced) */

@@ -163,6 +163,12 @@ minke_node_connection_t *minke__node_connection(const minke_node_t *node, minke_
     return c != NULL ? c->user : NULL;
 }
 
+const minke_env_t *minke__node_env(const minke_node_t *node, const minke_node_connection_t *c)
+{
+    const minke_connection_state_t *below = minke__endpoint_connection(node->transport, c->id);
+    return below != NULL ? below->env : &node->env;
+}
+
 static minke_node_stream_t *stream_of(const minke_node_t *node, minke_stream_t id)
 {
     minke_mux_stream_t *stream = minke__handles_get(&node->transport->streams, id);
@@ -179,8 +185,9 @@ void minke__node_limit_time(minke_node_t *node, minke_node_stream_t *s)
 static minke_node_stream_t *new_stream(minke_node_t *node, minke_node_connection_t *c, minke_stream_t id, bool inbound)
 {
     minke_mux_stream_t *below = minke__handles_get(&node->transport->streams, id);
-    minke_node_stream_t *s = minke__alloc_zero(&node->env, sizeof *s);
-    minke_multistream_t *negotiation = minke__alloc(&node->env, sizeof *negotiation);
+    const minke_env_t *env = minke__node_env(node, c);
+    minke_node_stream_t *s = minke__alloc_zero(env, sizeof *s);
+    minke_multistream_t *negotiation = minke__alloc(env, sizeof *negotiation);
     if (below == NULL || s == NULL || negotiation == NULL) {
         minke__free(&node->env, s);
         minke__free(&node->env, negotiation);
@@ -219,7 +226,7 @@ static void flush_negotiation(minke_node_t *node, minke_node_stream_t *s)
 
 static void queue_negotiation(minke_node_t *node, minke_node_stream_t *s, const minke_writer_t *out)
 {
-    if (minke__byte_queue_append(&s->negotiation_out, &node->env, out->data, out->len) < 0) {
+    if (minke__byte_queue_append(&s->negotiation_out, minke__node_env(node, s->connection), out->data, out->len) < 0) {
         (void)minke_transport_reset(node->transport, s->id, 0, node->now);
         return;
     }
@@ -356,7 +363,7 @@ static void remote_multiaddr(const minke_node_t *node, minke_connection_t id, ch
 static bool connected(minke_node_t *node, const minke_transport_event_t *from, minke_event_t *event)
 {
     minke_connection_state_t *below = minke__endpoint_connection(node->transport, from->connection);
-    minke_node_connection_t *c = minke__alloc_zero(&node->env, sizeof *c);
+    minke_node_connection_t *c = minke__alloc_zero(below->env, sizeof *c);
     if (c == NULL) {
         (void)minke_transport_close(node->transport, from->connection, "out of memory", node->now);
         return false;

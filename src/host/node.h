@@ -116,6 +116,8 @@ MINKE_MUST_USE int minke__node_identify_get(minke_node_t *node, minke_connection
 
 /* For the services. */
 minke_node_connection_t *minke__node_connection(const minke_node_t *node, minke_connection_t id);
+/* What is allocated for a connection is charged to it; any env frees it. */
+const minke_env_t *minke__node_env(const minke_node_t *node, const minke_node_connection_t *connection);
 int minke__node_start_service(minke_node_t *node, minke_node_connection_t *connection, const minke_service_t *service);
 void minke__node_limit_time(minke_node_t *node, minke_node_stream_t *stream);
 const minke_service_t *minke__node_service(const minke_node_t *node, size_t index);

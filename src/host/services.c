@@ -64,7 +64,7 @@ static void send_perf(minke_node_t *node, minke_node_stream_t *s, perf_state_t *
 
 static void run_perf(minke_node_t *node, minke_node_stream_t *s)
 {
-    if (s->state == NULL) s->state = minke__alloc_zero(&node->env, sizeof(perf_state_t));
+    if (s->state == NULL) s->state = minke__alloc_zero(minke__node_env(node, s->connection), sizeof(perf_state_t));
     if (s->state == NULL) {
         (void)minke_transport_reset(node->transport, s->id, 0, node->now);
         return;

@@ -198,15 +198,6 @@ static minke_ice_pair_t *adopt(minke_ice_agent_t *agent, const minke_stranger_t 
     return pair;
 }
 
-int minke__ice_adopt_pair(minke_ice_agent_t *agent, const minke_path_t *path, bool validated, bool nominated,
-                          size_t received, size_t sent, minke_time_t now)
-{
-    if (agent->state == MINKE_ICE_FAILED) return MINKE_ERROR_STATE;
-    const minke_stranger_t stranger = {
-        .path = *path, .validated = validated, .nominated = nominated, .received = received, .sent = sent};
-    return adopt(agent, &stranger, now) != NULL ? MINKE_OK : MINKE_ERROR_NO_MEMORY;
-}
-
 int minke__ice_adopt_stranger(minke_ice_agent_t *agent, const minke_stranger_t *stranger, minke_time_t now)
 {
     if (agent->state == MINKE_ICE_FAILED) return MINKE_ERROR_STATE;

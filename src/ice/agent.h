@@ -44,14 +44,11 @@ MINKE_MUST_USE minke_ice_agent_t *minke__ice_new(const minke_env_t *env, const m
                                                  minke_connection_t connection, minke_time_t now);
 void minke__ice_free(minke_ice_agent_t *agent);
 
-/* A pair to check (dialer), or one that has already passed a check on us (listener: validated says whether our own
- * triggered check has been answered; `received` and `sent` are the bytes so far, for the amplification limit). */
+/* A pair to check: the dialer's. */
 MINKE_MUST_USE int minke__ice_add_pair(minke_ice_agent_t *agent, const minke_path_t *path, minke_time_t now);
-MINKE_MUST_USE int minke__ice_adopt_pair(minke_ice_agent_t *agent, const minke_path_t *path, bool validated,
-                                         bool nominated, size_t received, size_t sent, minke_time_t now);
-
-/* The same for a record of the strangers' table. The check that it may have in flight is repeated under its transaction
- * id, so that the answer to either validates the pair: better than minke__ice_adopt_pair. */
+/* A pair that has already passed a check on us: a record of the strangers' table, with what has been sent and received
+ * so far, for the amplification limit. The check that it may have in flight is repeated under its transaction id, so
+ * that the answer to either validates the pair. */
 MINKE_MUST_USE int minke__ice_adopt_stranger(minke_ice_agent_t *agent, const minke_stranger_t *stranger,
                                              minke_time_t now);
 

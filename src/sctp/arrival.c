@@ -14,10 +14,23 @@ void minke__sctp_arrival_start(minke_sctp_t *sctp)
     for (uint32_t i = 0; i < MINKE_SCTP_RESULTS_N; i++) sctp->requests.results[i] = MINKE_RECONFIG_NOTHING_TO_DO;
 }
 
+uint64_t minke__sctp_full_window(const minke_sctp_t *sctp)
+{
+    const uint64_t affordable = minke__account_window(sctp->env->account);
+    return affordable < sctp->options.receive_window ? affordable : sctp->options.receive_window;
+}
+
 uint32_t minke__sctp_window(const minke_sctp_t *sctp)
 {
     const uint64_t used = minke__inbound_unconsumed(&sctp->in.streams) + sctp->in.streams.held_bytes;
-    return used < sctp->options.receive_window ? (uint32_t)(sctp->options.receive_window - used) : 0;
+    const uint64_t full = minke__sctp_full_window(sctp);
+    return used < full ? (uint32_t)(full - used) : 0;
+}
+
+bool minke__sctp_window_is_shut(const minke_sctp_t *sctp)
+{
+    return minke__sctp_full_window(sctp) < sctp->options.receive_window && sctp->in.anything &&
+           sctp->in.announced < 2u * sctp->options.packet_max;
 }
 
 /* -- SACK out ----------------------------------------------------------------------------------------------------- */
@@ -30,6 +43,7 @@ void minke__sctp_recv_end(minke_sctp_t *sctp, minke_time_t now)
     if (sctp->in.sack_now || sctp->in.unacknowledged_n >= 2) sctp->in.sack_due = true;
     else if (sctp->in.unacknowledged_n > 0) minke__sctp_timers_sack_delayed(sctp, now);
     sctp->in.sack_now = false;
+    if (minke__sctp_window_is_shut(sctp)) minke__sctp_timers_window(sctp, now);
     minke__sctp_finish_shutdown(sctp, false, now);
 }
 
@@ -152,16 +166,21 @@ static bool is_duplicate(minke_sctp_t *sctp, uint64_t tsn)
 static bool has_space(const minke_sctp_t *sctp, uint64_t tsn)
 {
     const uint64_t unconsumed = minke__inbound_unconsumed(&sctp->in.streams);
-    if (tsn == sctp->in.cumulative + 1 && unconsumed < sctp->options.receive_window) return true;
+    const uint64_t full = minke__sctp_full_window(sctp);
+    if (tsn == sctp->in.cumulative + 1 && unconsumed < full) return true;
     const uint64_t used = unconsumed + sctp->in.streams.held_bytes;
-    if (used < sctp->options.receive_window) return true;
+    if (used < full) return true;
     const minke_tsn_set_t *above = &sctp->in.above;
     const bool fills_gap = above->count > 0 && tsn < above->ranges[above->count - 1].last;
-    return fills_gap && used < 2 * (uint64_t)sctp->options.receive_window;
+    return fills_gap && used < 2 * full;
 }
 
 static bool is_acceptable(minke_sctp_t *sctp, uint64_t tsn)
 {
+    if (minke__account_is_short(sctp->env->account)) {
+        sctp->env->counters->memory_data_dropped++;
+        return false;
+    }
     if (tsn - sctp->in.cumulative > TSN_WINDOW || !has_space(sctp, tsn)) return false;
     return tsn == sctp->in.cumulative + 1 || minke__tsn_set_room(&sctp->in.above, tsn, tsn);
 }

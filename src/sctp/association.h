@@ -37,6 +37,7 @@ typedef enum minke_sctp_timer {
     MINKE_TIMER_RECONFIG,
     MINKE_TIMER_SILENT,
     MINKE_TIMER_SHUTDOWN,
+    MINKE_TIMER_WINDOW,
     MINKE_TIMERS_N
 } minke_sctp_timer_t;
 
@@ -238,6 +239,10 @@ void minke__sctp_write_sack(minke_sctp_t *sctp, minke_writer_t *w);
 bool minke__sctp_write_early_sack(minke_sctp_t *sctp, minke_writer_t *w);
 void minke__sctp_free_early_sacks(minke_sctp_t *sctp);
 uint32_t minke__sctp_window(const minke_sctp_t *sctp);
+/* The same with nothing held: the option, or less while memory is short. */
+uint64_t minke__sctp_full_window(const minke_sctp_t *sctp);
+/* Memory is short and the remote has been told of (nearly) no window. */
+bool minke__sctp_window_is_shut(const minke_sctp_t *sctp);
 
 /* -- sack.c */
 void minke__sctp_recv_sack(minke_sctp_t *sctp, minke_reader_t body, minke_time_t now);
@@ -282,5 +287,6 @@ void minke__sctp_timers_sack_sent(minke_sctp_t *sctp);
 void minke__sctp_timers_reconfig(minke_sctp_t *sctp, minke_time_t after, minke_time_t now);
 void minke__sctp_timers_reconfig_stop(minke_sctp_t *sctp);
 void minke__sctp_timers_shutdown(minke_sctp_t *sctp, minke_time_t now);
+void minke__sctp_timers_window(minke_sctp_t *sctp, minke_time_t now);
 
 #endif

@@ -25,6 +25,12 @@ minke_sent_t *minke__flight_at(const minke_flight_t *flight, uint64_t tsn)
     return &flight->ring[tsn & (flight->capacity - 1)];
 }
 
+bool minke__flight_may_grow(const minke_flight_t *flight)
+{
+    if (flight->next - flight->base < flight->capacity || flight->capacity < RING_KEPT) return true;
+    return 2 * flight->capacity * sizeof *flight->ring <= minke__account_room(flight->env->account);
+}
+
 int minke__flight_reserve(minke_flight_t *flight)
 {
     const uint64_t count = flight->next - flight->base;

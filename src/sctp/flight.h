@@ -59,6 +59,8 @@ static inline bool minke__flight_empty(const minke_flight_t *flight) { return fl
 
 /* Room for one more record. */
 MINKE_MUST_USE int minke__flight_reserve(minke_flight_t *flight);
+/* The ring has room for another record, or there is memory to double it: else wait for acknowledgements. */
+bool minke__flight_may_grow(const minke_flight_t *flight);
 /* A record for TSN `next`, flying; after minke__flight_reserve. The caller fills in the message's part. */
 minke_sent_t *minke__flight_push(minke_flight_t *flight, uint16_t len, uint64_t packet, minke_time_t now);
 /* A chunk, flying or lost, went out again. */

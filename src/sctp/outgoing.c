@@ -115,6 +115,7 @@ static uint32_t left_of_message(const minke_sctp_t *sctp)
 static bool new_data_ready(minke_sctp_t *sctp)
 {
     if (sctp->out.flight.next - sctp->out.flight.base >= sctp->out.chunks_max) return false;
+    if (!minke__flight_may_grow(&sctp->out.flight)) return false;
     if (pull(sctp) == NULL) return false;
     const uint32_t full = minke__sctp_payload_max(sctp), left = left_of_message(sctp);
     return remote_has_room(sctp, left < full ? left : full);
@@ -186,7 +187,7 @@ static uint32_t cut(const minke_sctp_t *sctp, const packet_t *packet)
 static bool write_new(minke_sctp_t *sctp, packet_t *packet)
 {
     const uint32_t len = cut(sctp, packet);
-    if (len == 0 || !remote_has_room(sctp, len)) return false;
+    if (len == 0 || !remote_has_room(sctp, len) || !minke__flight_may_grow(&sctp->out.flight)) return false;
     minke_message_t *message = sctp->out.message;
     minke_sctp_out_stream_t *stream = minke__sctp_need_out_stream(sctp, message->stream_id);
     if (stream == NULL || minke__flight_reserve(&sctp->out.flight) < 0) {

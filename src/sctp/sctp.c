@@ -144,7 +144,7 @@ void minke__sctp_consumed(minke_sctp_t *sctp, size_t len, minke_time_t now)
     if (!minke__sctp_up(sctp) || !sctp->in.anything) return;
     /* Silly window avoidance, RFC 9260 6.2.1 and RFC 1122 4.2.3.3: say so only when it is worth a packet. */
     const uint64_t window = minke__sctp_window(sctp), announced = sctp->in.announced;
-    const uint64_t full = sctp->options.receive_window, two_packets = 2u * sctp->options.packet_max;
+    const uint64_t full = minke__sctp_full_window(sctp), two_packets = 2u * sctp->options.packet_max;
     if (announced >= full / 2 || window <= announced) return;
     if (window - announced >= full / 4 || (announced < two_packets && window >= two_packets)) sctp->in.sack_due = true;
 }

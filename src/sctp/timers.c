@@ -10,10 +10,17 @@
  *   RECONFIG    our stream reset is unanswered, or the answer was "in progress" (RFC 6525 5.1.1)
  *   SILENT      data outstanding and nothing acknowledged for a long time: ends
  *   SHUTDOWN    the remote wants to end and we still have data: how long it waits
+ *   WINDOW      memory is short, the window is shut: looks whether others have given some back
  */
 #include "sctp/association.h"
 
-enum { SETUP_FIRST = 500000, SETUP_MAX = 3000000, SACK_DELAY = 20000, SHUTDOWN_PATIENCE = 1000000 };
+enum {
+    SETUP_FIRST = 500000,
+    SETUP_MAX = 3000000,
+    SACK_DELAY = 20000,
+    SHUTDOWN_PATIENCE = 1000000,
+    WINDOW_AGAIN = 100000
+};
 
 /* The user may have ended the association from inside a callback, half-way through a chunk. */
 static void set(minke_sctp_t *sctp, minke_sctp_timer_t timer, minke_time_t at)
@@ -112,6 +119,11 @@ void minke__sctp_timers_shutdown(minke_sctp_t *sctp, minke_time_t now)
     set(sctp, MINKE_TIMER_SHUTDOWN, now + SHUTDOWN_PATIENCE);
 }
 
+void minke__sctp_timers_window(minke_sctp_t *sctp, minke_time_t now)
+{
+    if (!is_set(sctp, MINKE_TIMER_WINDOW)) set(sctp, MINKE_TIMER_WINDOW, now + WINDOW_AGAIN);
+}
+
 static void setup_timeout(minke_sctp_t *sctp)
 {
     if (sctp->state == MINKE_SCTP_COOKIE_WAIT) sctp->setup.init_due = true;
@@ -142,6 +154,10 @@ static void expire(minke_sctp_t *sctp, minke_sctp_timer_t timer, minke_time_t no
     case MINKE_TIMER_RECONFIG: minke__sctp_reset_timeout(sctp, now); break;
     case MINKE_TIMER_SILENT:
         minke__sctp_fail(sctp, MINKE_CAUSE_USER_INITIATED, MINKE_ERROR_TIMEOUT, "data stayed unacknowledged", now);
+        break;
+    case MINKE_TIMER_WINDOW:
+        minke__sctp_consumed(sctp, 0, now);
+        if (minke__sctp_window_is_shut(sctp)) minke__sctp_timers_window(sctp, now);
         break;
     case MINKE_TIMER_SHUTDOWN: minke__sctp_finish_shutdown(sctp, true, now); break;
     case MINKE_TIMERS_N: break;

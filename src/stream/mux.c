@@ -32,7 +32,7 @@ minke_mux_t *minke__mux_new(const minke_env_t *env, const minke_mux_options_t *o
     mux->options = *options;
     mux->handles = streams;
     mux->connection = connection;
-    mux->retry_at = mux->gate_at = MINKE_TIME_NEVER;
+    mux->retry_at = mux->gate_at = mux->memory_at = MINKE_TIME_NEVER;
     mux->opens_max = MINKE_MUX_OPENS_FIRST;
     minke__map_init(&mux->channels, env);
     minke__heap_init(&mux->timers, env);
@@ -129,6 +129,7 @@ minke_time_t minke__mux_deadline(const minke_mux_t *mux)
     const minke_heap_node_t *top = minke__heap_top(&mux->timers);
     minke_time_t at = top != NULL ? top->at : MINKE_TIME_NEVER;
     if (mux->retry_at < at) at = mux->retry_at;
+    if (mux->memory_at < at) at = mux->memory_at;
     return mux->gate_at < at ? mux->gate_at : at;
 }
 
@@ -142,6 +143,10 @@ void minke__mux_tick(minke_mux_t *mux, minke_time_t now)
         minke__channel_timeout(mux, MINKE_CONTAINER(top, minke_channel_t, timer));
     }
     if (mux->gate_at <= now) minke__mux_gate_timeout(mux);
+    if (mux->memory_at <= now) {
+        mux->memory_at = MINKE_TIME_NEVER;
+        minke__mux_offer_room(mux);
+    }
     if (mux->retry_at > now) return;
     mux->retry_at = MINKE_TIME_NEVER;
     if (mux->sctp != NULL) minke__sctp_wake(mux->sctp);
@@ -157,8 +162,6 @@ void minke__mux_raise(minke_mux_stream_t *stream, minke_mux_event_type_t type)
     stream->pending_events |= (uint8_t)(1U << type);
     if (!minke__list_linked(&stream->events)) minke__list_append(&stream->mux->events, &stream->events);
 }
-
-bool minke__mux_has_event(const minke_mux_t *mux) { return !minke__list_empty(&mux->events); }
 
 /* What CLOSED says. */
 static int outcome(const minke_mux_stream_t *stream)
@@ -200,6 +203,10 @@ int minke__mux_open(minke_mux_t *mux, minke_mux_stream_t **stream)
     if (mux->outbound_n >= mux->options.outbound_max) return MINKE_ERROR_LIMIT;
     const int id = minke__channel_free_id(mux);
     if (id < 0) return MINKE_ERROR_LIMIT;
+    if (minke__account_room(mux->env->account) == 0) {
+        mux->env->counters->memory_streams_refused++;
+        return MINKE_ERROR_LIMIT;
+    }
     minke_channel_t *channel = minke__channel_new(mux, (uint16_t)id);
     if (channel == NULL) return MINKE_ERROR_NO_MEMORY;
     *stream = minke__stream_new(mux, channel, true);
@@ -218,7 +225,6 @@ int minke__mux_open(minke_mux_t *mux, minke_mux_stream_t **stream)
 minke_mux_stream_t *minke__mux_handshake_channel(minke_mux_t *mux) { return mux->handshake; }
 minke_stream_t minke__mux_stream_id(const minke_mux_stream_t *stream) { return stream->id; }
 minke_connection_t minke__mux_stream_connection(const minke_mux_stream_t *stream) { return stream->mux->connection; }
-minke_mux_t *minke__mux_of(const minke_mux_stream_t *stream) { return stream->mux; }
 uint16_t minke__mux_stream_channel(const minke_mux_stream_t *stream) { return stream->channel_id; }
 bool minke__mux_stream_is_inbound(const minke_mux_stream_t *stream) { return stream->inbound; }
 void minke__mux_stream_set_user(minke_mux_stream_t *stream, void *user) { stream->user = user; }

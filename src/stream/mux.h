@@ -72,7 +72,6 @@ typedef struct minke_mux_event {
 
 /* Coalesced: at most one event of each type is pending per stream. False: none. */
 bool minke__mux_event(minke_mux_t *mux, minke_mux_event_t *event);
-bool minke__mux_has_event(const minke_mux_t *mux);
 
 /* A new outbound stream; DCEP OPEN goes out with or before its first data.
  * MINKE_ERROR_LIMIT: outbound_max, or no free id; MINKE_ERROR_STATE: SCTP is not up yet; MINKE_ERROR_NO_MEMORY. */
@@ -82,7 +81,6 @@ minke_mux_stream_t *minke__mux_handshake_channel(minke_mux_t *mux);
 
 minke_stream_t minke__mux_stream_id(const minke_mux_stream_t *stream);
 minke_connection_t minke__mux_stream_connection(const minke_mux_stream_t *stream);
-minke_mux_t *minke__mux_of(const minke_mux_stream_t *stream);
 /* The SCTP stream id. */
 uint16_t minke__mux_stream_channel(const minke_mux_stream_t *stream);
 bool minke__mux_stream_is_inbound(const minke_mux_stream_t *stream);

@@ -22,6 +22,7 @@ enum { MINKE_MUX_OPENS_FIRST = 10, MINKE_MUX_OPENS_MAX = 16 };
 #define MINKE_MUX_LINGER_AFTER ((minke_time_t)100000)
 #define MINKE_MUX_CLOSE_AFTER ((minke_time_t)30000000) /* for ACK, our reset and the remote's, each */
 #define MINKE_MUX_RETRY_AFTER ((minke_time_t)10000)    /* when memory ran out */
+#define MINKE_MUX_MEMORY_AFTER ((minke_time_t)50000)   /* others may have given memory back */
 #define MINKE_MUX_GATE_AFTER ((minke_time_t)1000000)   /* OPENs that nobody acknowledges stop holding back others */
 
 struct minke_mux {
@@ -40,11 +41,12 @@ struct minke_mux {
     minke_list_t streams;    /* all */
     minke_list_t events;     /* streams with pending events */
     minke_list_t held;       /* inbound streams before minke__mux_surface */
-    minke_list_t starved;    /* streams that wait for room in the send buffer of the connection */
+    minke_list_t starved;    /* streams that wait for room in the send buffer of the connection, or for memory */
     minke_mux_stream_t *handshake;
     minke_mux_stream_t *dying; /* its CLOSED event has been handed out */
     minke_time_t retry_at;
     minke_time_t gate_at;
+    minke_time_t memory_at;
     uint64_t busy[MINKE_MUX_ID_WORDS];    /* ids of ours by half their value: with a record */
     uint64_t retired[MINKE_MUX_ID_WORDS]; /* never again */
     size_t unread;
@@ -78,5 +80,9 @@ void minke__mux_gate_timeout(minke_mux_t *mux);
 /* `len` payload bytes have left the send buffers. */
 void minke__mux_sent(minke_mux_t *mux, size_t len);
 void minke__mux_consumed(minke_mux_t *mux, size_t len);
+/* Memory has become free, here or elsewhere: wakes streams that wait for it. */
+void minke__mux_offer_room(minke_mux_t *mux);
+/* One of them waits. */
+void minke__mux_await_memory(minke_mux_t *mux);
 
 #endif

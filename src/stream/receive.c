@@ -30,9 +30,18 @@ static void accept_channel(minke_mux_t *mux, minke_channel_t *channel)
     minke__mux_schedule(mux, channel);
 }
 
+/* There is memory for another stream. */
+static bool memory_allows(minke_mux_t *mux)
+{
+    if (minke__account_room(mux->env->account) > 0) return true;
+    mux->env->counters->memory_streams_refused++;
+    return false;
+}
+
 static void accept_stream(minke_mux_t *mux, minke_channel_t *channel)
 {
-    minke_mux_stream_t *stream = inbound_full(mux) ? NULL : minke__stream_new(mux, channel, true);
+    const bool allowed = !inbound_full(mux) && memory_allows(mux);
+    minke_mux_stream_t *stream = allowed ? minke__stream_new(mux, channel, true) : NULL;
     if (stream == NULL) {
         minke__channel_refuse(mux, channel, true);
         return;

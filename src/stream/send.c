@@ -168,22 +168,41 @@ void minke__mux_message_done(minke_mux_t *mux, minke_message_t *message)
 {
     minke_channel_t *channel = minke__channel_find(mux, message->stream_id);
     minke__message_free(mux->env, message);
-    if (channel == NULL || mux->failed) return;
+    if (mux->failed) return;
+    if (mux->memory_at != MINKE_TIME_NEVER) minke__mux_offer_room(mux);
+    if (channel == NULL) return;
     channel->unacked_n--;
     minke__channel_advance(mux, channel);
 }
 
 /* ---- the send buffer of the connection */
 
+/* Not for each small message: a writer is woken for something. */
+enum { MEMORY_WORTH_WAKING = MINKE_FRAME_BYTES_MAX };
+
 /* One waiting stream is woken for each message that leaves, all of them when nothing is left: fair, and none is
  * forgotten. One that still holds much itself is woken by its own messages. */
+void minke__mux_offer_room(minke_mux_t *mux)
+{
+    while (!minke__list_empty(&mux->starved)) {
+        if (minke__account_room(mux->env->account) < MEMORY_WORTH_WAKING) {
+            minke__mux_await_memory(mux);
+            return;
+        }
+        minke_list_t *node = minke__list_pop(&mux->starved);
+        if (minke__stream_offer_room(MINKE_CONTAINER(node, minke_mux_stream_t, starved)) && mux->unsent > 0) return;
+    }
+}
+
+void minke__mux_await_memory(minke_mux_t *mux)
+{
+    if (mux->memory_at == MINKE_TIME_NEVER) mux->memory_at = mux->now + MINKE_MUX_MEMORY_AFTER;
+}
+
 void minke__mux_sent(minke_mux_t *mux, size_t len)
 {
     mux->unsent -= len;
-    minke_list_t *node;
-    while ((node = minke__list_pop(&mux->starved)) != NULL) {
-        if (minke__stream_offer_room(MINKE_CONTAINER(node, minke_mux_stream_t, starved)) && mux->unsent > 0) return;
-    }
+    minke__mux_offer_room(mux);
 }
 
 void minke__mux_consumed(minke_mux_t *mux, size_t len)

@@ -25,17 +25,22 @@ static size_t shared_room(const minke_mux_stream_t *stream)
     return stream->mux->unsent < limit ? limit - stream->mux->unsent : 0;
 }
 
+static size_t memory_room(const minke_mux_stream_t *stream) { return minke__account_room(stream->mux->env->account); }
+
 size_t minke__mux_writable(const minke_mux_stream_t *stream)
 {
     if (stream->error != MINKE_OK || stream->send != MINKE_SEND_OPEN) return 0;
-    return least(own_room(stream), shared_room(stream));
+    return least(least(own_room(stream), shared_room(stream)), memory_room(stream));
 }
 
 static void wait_for_room(minke_mux_stream_t *stream)
 {
+    minke_mux_t *mux = stream->mux;
+    const bool memory_is_short = memory_room(stream) == 0;
     stream->wants_room = true;
-    if (shared_room(stream) == 0 && !minke__list_linked(&stream->starved))
-        minke__list_append(&stream->mux->starved, &stream->starved);
+    if (memory_is_short) minke__mux_await_memory(mux);
+    if ((memory_is_short || shared_room(stream) == 0) && !minke__list_linked(&stream->starved))
+        minke__list_append(&mux->starved, &stream->starved);
 }
 
 /* The low-water mark is half of the stream's own buffer, so that a writer is woken for many bytes, not for each frame.
@@ -183,7 +188,10 @@ ssize_t minke__mux_write(minke_mux_stream_t *stream, const void *data, size_t le
     const size_t fits = least(len, minke__mux_writable(stream));
     const size_t done = append(stream, data, fits);
     if (fits < len) wait_for_room(stream);
-    if (fits == 0) return MINKE_ERROR_AGAIN;
+    if (fits == 0) {
+        if (memory_room(stream) == 0) stream->mux->env->counters->memory_waits++;
+        return MINKE_ERROR_AGAIN;
+    }
     if (done == 0) return MINKE_ERROR_NO_MEMORY;
     minke__mux_schedule(stream->mux, stream->channel);
     return (ssize_t)done;

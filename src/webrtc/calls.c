@@ -56,7 +56,8 @@ int minke_transport_stats(const minke_transport_t *t, minke_connection_t id, min
                                         .sctp_at = c->sctp_at,
                                         .noise_at = c->noise_at,
                                         .bytes_sent = c->bytes_sent,
-                                        .bytes_received = c->bytes_received};
+                                        .bytes_received = c->bytes_received,
+                                        .memory = c->account.used};
     if (c->session != NULL) {
         minke_path_t paths[MINKE_ICE_PAIRS_MAX];
         stats->pairs = (uint32_t)minke__ice_pairs(c->session->ice, paths, MINKE_ICE_PAIRS_MAX);

@@ -44,7 +44,10 @@ typedef enum minke_connection_phase {
 } minke_connection_phase_t;
 
 typedef struct minke_connection_state {
-    const minke_env_t *env;
+    const minke_env_t *env; /* own_env: all below is charged to this connection */
+    minke_env_t own_env;
+    minke_account_t account;
+    size_t handshake_estimate; /* charged for what OpenSSL allocates itself, while it does */
     const struct minke_connection_config *config;
     minke_connection_t id;
     bool inbound;
@@ -76,13 +79,15 @@ typedef struct minke_connection_state {
     minke_heap_node_t timer;
     minke_list_t to_send; /* in the endpoint's list of connections that may have something to send */
     minke_list_t to_tell; /* ... that may have events */
+    struct minke_origin *origin; /* inbound: where it counts */
     bool connected_told, closed_told, was_open;
     bool counted; /* among the inbound handshakes */
 } minke_connection_state_t;
 
 /* What all connections of an endpoint share. */
 typedef struct minke_connection_config {
-    const minke_env_t *env;
+    const minke_env_t *env; /* the transport's */
+    size_t memory_max;      /* of one connection */
     const minke_identity_t *identity;
     minke_dtls_context_t *dtls;
     const uint8_t *fingerprint; /* of our certificate */

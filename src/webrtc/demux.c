@@ -68,7 +68,36 @@ static minke_connection_state_t *make_connection(minke_transport_t *t, const min
         minke__handles_remove(&t->connections, id);
         return NULL;
     }
-    return minke__endpoint_add(t, c) == MINKE_OK ? c : NULL;
+    if (minke__endpoint_add(t, c) < 0) return NULL;
+    if (minke__origin_enter(t, c, &stranger->path.remote) == MINKE_OK) return c;
+    minke__endpoint_remove(t, c);
+    return NULL;
+}
+
+/* The limits for those who come. What is refused costs nothing, and asks again by itself. */
+static bool is_full(minke_transport_t *t, const minke_path_t *path, minke_time_t now)
+{
+    const minke_transport_options_t *o = &t->options;
+    const struct {
+        bool reached;
+        const char *option;
+        uint64_t limit;
+        uint64_t *counter;
+    } limits[] = {
+        {minke__origin_connections(t, &path->remote) >= o->connections_per_address_max, "connections_per_address_max",
+         o->connections_per_address_max, &t->counters.address_refused},
+        {minke__account_is_crowded(&t->account), "memory_max", o->memory_max, &t->counters.memory_refused},
+        {t->connections.count >= o->connections_max, "connections_max", o->connections_max,
+         &t->counters.connections_refused},
+        {t->handshakes >= o->handshakes_max, "handshakes_max", o->handshakes_max, &t->counters.handshakes_refused},
+    };
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        if (!limits[i].reached) continue;
+        ++*limits[i].counter;
+        minke__trace(&t->env, now, 0, MINKE_TRACE_HOST_LIMIT_REACHED, limits[i].option, limits[i].limit);
+        return true;
+    }
+    return false;
 }
 
 /*
@@ -80,13 +109,7 @@ static minke_connection_state_t *accept(minke_transport_t *t, const minke_path_t
 {
     minke_stranger_t stranger;
     if (owner != NULL && !minke__strangers_validated(t->strangers, path)) return NULL;
-    if (t->handshakes >= t->options.handshakes_max || t->connections.count >= t->options.connections_max) {
-        const bool handshakes = t->handshakes >= t->options.handshakes_max;
-        minke__trace(&t->env, now, 0, MINKE_TRACE_HOST_LIMIT_REACHED, handshakes ? "handshakes_max" : "connections_max",
-                     handshakes ? t->options.handshakes_max : t->options.connections_max);
-        t->counters.handshakes_refused++;
-        return NULL;
-    }
+    if (is_full(t, path, now)) return NULL;
     if (!minke__strangers_take(t->strangers, path, now, &stranger)) return NULL;
     minke_ice_session_t *known = minke__endpoint_by_ufrag(t, stranger.local.ufrag, strlen(stranger.local.ufrag), path);
     if (known != NULL && known != owner) { /* one dialer on several interfaces: another pair of its connection */

@@ -73,6 +73,10 @@ int minke_transport_dial(minke_transport_t *t, const char *const *multiaddrs, si
     int error = minke__dial_plan(&plan, multiaddrs, count);
     if (error < 0) return error;
     if (t->connections.count >= t->options.connections_max) return MINKE_ERROR_LIMIT;
+    if (minke__account_is_crowded(&t->account)) {
+        t->counters.memory_refused++;
+        return MINKE_ERROR_LIMIT;
+    }
     error = make_connection(t, &plan.peer, now, &c);
     if (error < 0) return error;
     error = minke__dial_start(t, c, &plan, version, now);

@@ -17,8 +17,17 @@ typedef struct minke_endpoint_socket {
     bool open_told, opened, closing;
 } minke_endpoint_socket_t;
 
+/* How many inbound connections came from one address: an IPv4 address, or the /64 of an IPv6 one. */
+typedef struct minke_origin {
+    minke_map_node_t node;
+    uint8_t prefix[8]; /* IPv4: the rest is zero */
+    uint8_t family;
+    uint32_t connections;
+} minke_origin_t;
+
 struct minke_transport {
     minke_env_t env;
+    minke_account_t account;
     minke_counters_t counters;
     minke_blocks_t blocks;
     minke_transport_options_t options;
@@ -31,6 +40,7 @@ struct minke_transport {
     minke_handles_t streams;     /* id -> minke_mux_stream_t */
     minke_map_t paths;           /* (socket, remote) -> minke_path_entry_t */
     minke_map_t ufrags;          /* local ufrag -> minke_ice_session_t */
+    minke_map_t origins;         /* address -> minke_origin_t */
     minke_heap_t timers;
     minke_list_t everyone, to_send, to_tell;
     minke_list_t sockets, sockets_to_tell;
@@ -54,6 +64,12 @@ MINKE_MUST_USE int minke__endpoint_add(minke_transport_t *transport, minke_conne
 /* An id for a connection that is about to be made; give it back with minke__handles_remove if that fails. */
 minke_connection_t minke__endpoint_reserve(minke_transport_t *transport);
 void minke__endpoint_remove(minke_transport_t *transport, minke_connection_state_t *connection);
+
+/* origins.c: where an inbound connection came from counts until it is removed, whatever path it takes later. */
+uint32_t minke__origin_connections(const minke_transport_t *transport, const minke_address_t *remote);
+MINKE_MUST_USE int minke__origin_enter(minke_transport_t *transport, minke_connection_state_t *connection,
+                                       const minke_address_t *remote);
+void minke__origin_leave(minke_transport_t *transport, minke_connection_state_t *connection);
 
 /* transport.c: our serialized PublicKey. */
 const uint8_t *minke__transport_public_key(const minke_transport_t *transport, size_t *len);

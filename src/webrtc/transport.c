@@ -13,19 +13,30 @@ void minke_transport_defaults(minke_transport_options_t *options)
 {
     *options = (minke_transport_options_t){.size = sizeof *options,
                                            .connections_max = 4096,
+                                           .connections_per_address_max = 64,
                                            .handshakes_max = 128,
                                            .strangers_max = 1024,
                                            .inbound_streams_max = 512,
+                                           .outbound_streams_max = 510,
                                            .receive_window = 2 << 20,
                                            .send_buffer = 256 << 10,
+                                           .connection_memory_max = 16 << 20,
+                                           .memory_max = 1 << 30,
                                            .handshake_after = 10 * SECOND,
                                            .dial_after = 15 * SECOND,
                                            .silent_after = 30 * SECOND};
 }
 
+static bool limits_are_valid(const minke_transport_options_t *o)
+{
+    return o->connections_max > 0 && o->connections_per_address_max > 0 && o->outbound_streams_max > 0 &&
+           o->connection_memory_max >= 256 << 10 && o->memory_max >= 4 << 20 &&
+           o->memory_max >= o->connection_memory_max;
+}
+
 static bool options_are_valid(const minke_transport_options_t *o)
 {
-    return o->connections_max > 0 && o->handshakes_max > 0 && o->strangers_max > 0 && o->receive_window >= 16384 &&
+    return limits_are_valid(o) && o->handshakes_max > 0 && o->strangers_max > 0 && o->receive_window >= 16384 &&
            o->receive_window <= 1 << 30 && o->send_buffer >= 16384 && o->handshake_after > 0 && o->dial_after > 0 &&
            o->silent_after > 0 && (o->public_key == NULL || o->sign != NULL);
 }
@@ -59,7 +70,11 @@ static void configure(minke_transport_t *t)
     config->streams = &t->streams;
     config->silent_after = t->options.silent_after;
     minke__mux_options_defaults(&config->mux);
+    config->memory_max = t->options.connection_memory_max;
     config->mux.inbound_max = t->options.inbound_streams_max;
+    if (t->options.outbound_streams_max < config->mux.outbound_max) {
+        config->mux.outbound_max = t->options.outbound_streams_max;
+    }
     config->mux.send_buffer = t->options.send_buffer;
     minke__sctp_options_defaults(&config->sctp);
     config->sctp.receive_window = t->options.receive_window;
@@ -95,12 +110,16 @@ int minke_transport_new(const minke_transport_options_t *options, minke_transpor
     if (t == NULL) return MINKE_ERROR_NO_MEMORY;
     t->env = env;
     t->env.counters = &t->counters;
+    t->env.account = &t->account;
+    t->account =
+        (minke_account_t){.used = sizeof *t, .max = chosen.memory_max, .refusals = &t->counters.memory_exhausted};
     t->env.blocks = &t->blocks;
     t->options = chosen;
     minke__handles_init(&t->connections, &t->env);
     minke__handles_init(&t->streams, &t->env);
     minke__map_init(&t->paths, &t->env);
     minke__map_init(&t->ufrags, &t->env);
+    minke__map_init(&t->origins, &t->env);
     minke__heap_init(&t->timers, &t->env);
     minke_list_t *lists[] = {&t->everyone, &t->to_send, &t->to_tell, &t->sockets, &t->sockets_to_tell};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) minke__list_init(lists[i]);
@@ -125,6 +144,7 @@ void minke_transport_free(minke_transport_t *t)
     if (t->certificate != NULL) minke__certificate_free(t->certificate);
     if (t->identity != NULL) minke__identity_free(t->identity);
     minke__heap_free(&t->timers);
+    minke__map_free(&t->origins);
     minke__map_free(&t->ufrags);
     minke__map_free(&t->paths);
     minke__handles_free(&t->streams);
@@ -210,6 +230,9 @@ bool minke_transport_event(minke_transport_t *t, minke_transport_event_t *event)
 void minke_transport_tap(minke_transport_t *t, const minke_tap_t *tap)
 {
     t->env.tap = tap != NULL ? *tap : (minke_tap_t){0};
+    for (minke_list_t *node = t->everyone.next; node != &t->everyone; node = node->next) {
+        MINKE_CONTAINER(node, minke_connection_state_t, siblings)->own_env.tap = t->env.tap;
+    }
 }
 
 size_t minke_transport_connections(const minke_transport_t *t, minke_connection_t *connections, size_t capacity)
@@ -223,6 +246,8 @@ size_t minke_transport_connections(const minke_transport_t *t, minke_connection_
     }
     return n;
 }
+
+size_t minke_transport_memory(const minke_transport_t *t) { return t->account.used; }
 
 const minke_counters_t *minke_transport_counters(const minke_transport_t *t) { return &t->counters; }
 

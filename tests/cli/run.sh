@@ -53,6 +53,9 @@ for command in dial ping perf id cat key; do expect 2 "usage: minke $command" "$
 expect 2 'unrecognized option' "$minke" listen --nonsense
 expect 2 'unexpected argument' "$minke" listen something
 expect 2 'wants a number from 1 to 2' "$minke" dial --direct-version 3 /ip4/127.0.0.1/udp/1/webrtc-direct
+expect 2 'wants a number from 1 to' "$minke" listen --max-connections 0
+expect 2 'wants a number from 1 to' "$minke" listen --max-connections-per-address many
+expect 2 'wants at least 4M' "$minke" listen --max-memory 4095K
 expect 2 'wants a number of bytes' "$minke" perf --upload 12X /ip4/127.0.0.1/udp/1/webrtc-direct
 
 # ---- keys
@@ -145,6 +148,17 @@ expect 0 'nothing more is captured in cut: File too large' \
     bash -c 'ulimit -f 16 && exec "$0" perf --upload 1M --download 1M --pcap cut "$1"' "$minke" "$addr"
 stop
 expect 0 '^0$' echo $?
+
+# ---- limits: whoever comes beyond them waits outside
+start log.limits --listen $direct --max-connections 1 --max-memory 8M
+"$minke" dial --hold "$addr" >held 2>&1 &
+held=$!
+for _ in $(seq 50); do grep -q connected log.limits && break || sleep 0.1; done
+expect 1 '"ok":false' "$minke" dial --json --timeout 1 "$addr"
+kill -TERM $held
+wait $held 2>/dev/null
+expect 0 'connected to' "$minke" dial "$addr"
+stop
 
 # ---- netcat: equal bytes both ways, the slow side last
 head -c 3000000 /dev/urandom >there

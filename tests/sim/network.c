@@ -48,7 +48,12 @@ void sim_network_free(sim_network_t *n)
     free(n);
 }
 
-static bool same_ip(const minke_address_t *a, const minke_address_t *b) { return memcmp(a->ip, b->ip, 16) == 0; }
+static bool is_in(const minke_address_t *link, const minke_address_t *address)
+{
+    static const uint8_t zeros[8];
+    const bool is_prefix = link->family == MINKE_FAMILY_IP6 && memcmp(link->ip + 8, zeros, sizeof zeros) == 0;
+    return memcmp(link->ip, address->ip, is_prefix ? 8 : 16) == 0;
+}
 
 void sim_network_link(sim_network_t *n, const minke_address_t *from, const minke_address_t *to, const sim_link_t *link)
 {
@@ -143,7 +148,7 @@ static void deliver(sim_network_t *n, directed_link_t *l, const sim_datagram_t *
 static directed_link_t *find_link(sim_network_t *n, const minke_address_t *from, const minke_address_t *to)
 {
     for (size_t i = n->links_n; i > 0; i--) { /* the latest one counts: links may be changed on the way */
-        if (same_ip(&n->links[i - 1].from, from) && same_ip(&n->links[i - 1].to, to)) return &n->links[i - 1];
+        if (is_in(&n->links[i - 1].from, from) && is_in(&n->links[i - 1].to, to)) return &n->links[i - 1];
     }
     return NULL;
 }

@@ -28,7 +28,7 @@ typedef struct sim_network sim_network_t;
 
 sim_network_t *sim_network_new(uint64_t seed);
 void sim_network_free(sim_network_t *network);
-/* Every datagram from `from` to `to` (by IP address) passes this link. */
+/* Every datagram from `from` to `to` (by IP address, or IPv6 /64 where the lower half is zero) passes this link. */
 void sim_network_link(sim_network_t *network, const minke_address_t *from, const minke_address_t *to,
                       const sim_link_t *link);
 /* Takes a datagram; `from` is what the receiver sees. */

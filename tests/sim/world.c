@@ -91,6 +91,11 @@ static void open_socket(sim_endpoint_t *e, const minke_transport_event_t *event,
     }
     s->id = event->socket;
     s->bound = *ip;
+    if (s->bound.family == MINKE_FAMILY_IP6 && s->bound.ip[15] == 0) {
+        const size_t index = (size_t)(s - e->sockets) + 1;
+        s->bound.ip[14] = (uint8_t)(index >> 8);
+        s->bound.ip[15] = (uint8_t)index;
+    }
     s->bound.port = event->address.port != 0 ? event->address.port : e->next_port++;
     s->seen = s->bound;
     if (minke_transport_socket_opened(e->transport, s->id, &s->bound, now) < 0) s->id = 0;

@@ -11,7 +11,7 @@
 #include "network.h"
 #include "support/test_env.h"
 
-enum { SIM_ENDPOINTS_MAX = 4, SIM_SOCKETS_MAX = 24 };
+enum { SIM_ENDPOINTS_MAX = 4, SIM_SOCKETS_MAX = 260 };
 
 typedef struct sim_socket {
     minke_socket_t id; /* 0: free */
@@ -48,7 +48,8 @@ typedef struct sim_world {
 void sim_world_init(sim_world_t *world, uint64_t seed);
 void sim_world_free(sim_world_t *world);
 
-/* `options` NULL: defaults. Memory and randomness are replaced by the test's. */
+/* `options` NULL: defaults. An IPv6 address without a lower half is a /64, of which every socket has an address of its
+ * own. Memory and randomness are replaced by the test's. */
 sim_endpoint_t *sim_world_add(sim_world_t *world, const char *ip, const minke_transport_options_t *options,
                               uint64_t seed);
 /* A host without its driver. `options` NULL: defaults. */

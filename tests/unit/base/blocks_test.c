@@ -73,6 +73,36 @@ static void test_without_memory_there_is_no_block(void **state)
     assert_int_equal(blocks.kept, 0);
 }
 
+static void test_a_kept_block_is_charged_to_the_transport(void **state)
+{
+    (void)state;
+    test_env_t test;
+    minke_blocks_t blocks = {0};
+    uint64_t refusals = 0;
+    const size_t cost = MINKE_BLOCK_BYTES + MINKE_BLOCK_OVERHEAD;
+    minke_account_t all = {.max = 8 * cost, .refusals = &refusals};
+    minke_account_t one = {.parent = &all, .max = cost, .refusals = &refusals}, other = one;
+    test_env_init(&test, 1);
+    test.env.blocks = &blocks;
+    test.env.account = &one;
+    void *block = minke__block_alloc(&test.env);
+    assert_int_equal(one.used, cost);
+    minke__block_free(&test.env, block);
+    assert_int_equal(one.used, 0);
+    assert_int_equal(all.used, cost);
+    test.env.account = &other;
+    assert_ptr_equal(minke__block_alloc(&test.env), block);
+    assert_int_equal(other.used, cost);
+    assert_int_equal(all.used, cost);
+    minke__block_free(&test.env, block);
+    other.max = cost - 1; /* no room: it stays where it was */
+    assert_null(minke__block_alloc(&test.env));
+    assert_int_equal(blocks.kept, 1);
+    minke__blocks_empty(&test.env);
+    assert_int_equal(all.used, 0);
+    assert_int_equal(test.blocks, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -80,6 +110,7 @@ int main(void)
         cmocka_unit_test(test_no_more_than_the_cap_is_kept),
         cmocka_unit_test(test_nothing_is_kept_without_a_place),
         cmocka_unit_test(test_without_memory_there_is_no_block),
+        cmocka_unit_test(test_a_kept_block_is_charged_to_the_transport),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -51,11 +51,20 @@ static bool answer(fixture_t *f, const test_datagram_t *check, const minke_path_
     return test_agent_recv(f->agent, &datagram, path, now);
 }
 
+/* A stranger whose check of ours, if any, is over. */
+static int adopt_pair(minke_ice_agent_t *agent, const minke_path_t *path, bool validated, bool nominated,
+                      size_t received, size_t sent, minke_time_t now)
+{
+    const minke_stranger_t stranger = {
+        .path = *path, .validated = validated, .nominated = nominated, .received = received, .sent = sent};
+    return minke__ice_adopt_stranger(agent, &stranger, now);
+}
+
 /* A listener's agent as the endpoint makes it from a proven stranger at `path`. */
 static void set_up_listener(fixture_t *f, const minke_path_t *path)
 {
     set_up(f, false);
-    assert_int_equal(minke__ice_adopt_pair(f->agent, path, true, true, 128, 188, 0), MINKE_OK);
+    assert_int_equal(adopt_pair(f->agent, path, true, true, 128, 188, 0), MINKE_OK);
 }
 
 static void assert_selected(const fixture_t *f, const minke_path_t *path)
@@ -126,7 +135,7 @@ static void listener_starts_connected(void **state)
     assert_false(minke__ice_selected(f.agent, &selected));
     assert_int_equal(minke__ice_may_send(f.agent), 0);
     const uint32_t generation = minke__ice_generation(f.agent);
-    assert_int_equal(minke__ice_adopt_pair(f.agent, &path, false, false, 128, 188, 0), MINKE_OK);
+    assert_int_equal(adopt_pair(f.agent, &path, false, false, 128, 188, 0), MINKE_OK);
     assert_true(minke__ice_generation(f.agent) != generation);
     assert_state_is(&f, MINKE_ICE_CONNECTED);
     assert_selected(&f, &path);
@@ -144,7 +153,7 @@ static void proves_an_adopted_address(void **state)
     fixture_t f;
     set_up(&f, false);
     const minke_path_t path = test_path(1, 1);
-    assert_int_equal(minke__ice_adopt_pair(f.agent, &path, false, false, 128, 188, 0), MINKE_OK);
+    assert_int_equal(adopt_pair(f.agent, &path, false, false, 128, 188, 0), MINKE_OK);
     assert_int_equal(minke__ice_may_send(f.agent), 3 * 128 - 188);
     minke__ice_received(f.agent, &path, 1000, false, 0); /* the ClientHello */
     size_t left = 3 * 1128 - 188;
@@ -279,7 +288,7 @@ static void settles_aggressive_nomination(void **state)
     fixture_t f;
     const minke_path_t high = test_path(1, 1), low = test_path(2, 2);
     set_up(&f, false);
-    assert_int_equal(minke__ice_adopt_pair(f.agent, &high, true, false, 128, 188, 0), MINKE_OK);
+    assert_int_equal(adopt_pair(f.agent, &high, true, false, 128, 188, 0), MINKE_OK);
     test_request_t from_high = nominate_v2, from_low = nominate_v2;
     from_high.priority = 0x6e7f1eff;
     from_low.priority = 0x6e7e1eff;
@@ -355,7 +364,7 @@ static void hands_over_a_5_tuple(void **state)
     fixture_t f;
     const minke_path_t one = test_path(1, 1), other = test_path(2, 2);
     set_up_listener(&f, &one);
-    assert_int_equal(minke__ice_adopt_pair(f.agent, &other, true, false, 0, 0, 1), MINKE_OK);
+    assert_int_equal(adopt_pair(f.agent, &other, true, false, 0, 0, 1), MINKE_OK);
     const uint32_t generation = minke__ice_generation(f.agent);
     minke__ice_remove_pair(f.agent, &one, 2);
     assert_true(minke__ice_generation(f.agent) != generation);
@@ -448,7 +457,7 @@ static void gives_up_on_a_mute_address(void **state)
     options.keepalive_after = 25 * SECOND;
     f.agent = minke__ice_new(&f.test.env, &options, 1, 0);
     const minke_path_t path = test_path(1, 1);
-    assert_int_equal(minke__ice_adopt_pair(f.agent, &path, false, false, 10000, 0, 0), MINKE_OK);
+    assert_int_equal(adopt_pair(f.agent, &path, false, false, 10000, 0, 0), MINKE_OK);
     size_t checks = 0;
     for (minke_time_t now; (now = minke__ice_deadline(f.agent)) < 15 * SECOND;) checks += drain(&f, now, &path, NULL);
     assert_int_equal(checks, 6);
@@ -507,7 +516,7 @@ static void prefers_a_proven_address(void **state)
     fixture_t f;
     set_up(&f, false);
     const minke_path_t one = test_path(1, 1), other = test_path(2, 2);
-    assert_int_equal(minke__ice_adopt_pair(f.agent, &one, false, true, 128, 188, 0), MINKE_OK);
+    assert_int_equal(adopt_pair(f.agent, &one, false, true, 128, 188, 0), MINKE_OK);
     assert_true(ask(&f, &ask_v2, &other, 0));
     assert_selected(&f, &one);
     test_datagram_t check = {.len = 0};
@@ -575,7 +584,7 @@ static void dialer_gives_up(void **state)
     assert_state_is(&f, MINKE_ICE_FAILED);
     assert_string_equal(minke__ice_close_reason(f.agent)->text, "no connectivity check was answered");
     assert_int_equal(minke__ice_add_pair(f.agent, &path, 0), MINKE_ERROR_STATE);
-    assert_int_equal(minke__ice_adopt_pair(f.agent, &path, true, true, 0, 0, 0), MINKE_ERROR_STATE);
+    assert_int_equal(adopt_pair(f.agent, &path, true, true, 0, 0, 0), MINKE_ERROR_STATE);
     tear_down(&f);
 }
 
@@ -701,7 +710,7 @@ static void keeps_clear_of_odd_clocks(void **state)
     options.consent_after = options.keepalive_after = options.handshake_after = MINKE_TIME_NEVER;
     test_env_init(&f.test, 1);
     f.agent = minke__ice_new(&f.test.env, &options, 1, MINKE_TIME_NEVER - 5);
-    assert_int_equal(minke__ice_adopt_pair(f.agent, &path, true, true, 0, 0, MINKE_TIME_NEVER - 5), MINKE_OK);
+    assert_int_equal(adopt_pair(f.agent, &path, true, true, 0, 0, MINKE_TIME_NEVER - 5), MINKE_OK);
     minke__ice_tick(f.agent, MINKE_TIME_NEVER - 4);
     assert_state_is(&f, MINKE_ICE_CONNECTED);
     tear_down(&f);
@@ -730,7 +739,7 @@ static void survives_lack_of_memory(void **state)
         const minke_ice_options_t options = test_options(false);
         f.agent = minke__ice_new(&f.test.env, &options, 1, 0);
         const minke_path_t old = test_path(1, 1), new = test_path(2, 2);
-        if (f.agent != NULL && minke__ice_adopt_pair(f.agent, &old, true, true, 0, 0, 0) == MINKE_OK) {
+        if (f.agent != NULL && adopt_pair(f.agent, &old, true, true, 0, 0, 0) == MINKE_OK) {
             test_datagram_t check = {.len = 0};
             for (minke_time_t now = 0; now < 1 * SECOND; now += 100 * MS) {
                 assert_true(ask(&f, &nominate_v2, &new, now)); /* again, until there is memory */
