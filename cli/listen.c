@@ -38,7 +38,7 @@ typedef struct listen_options {
     const char *announce[ADDRESSES_MAX];
     int announce_n;
     const char *key;
-    long stats_s;        /* 0: only when asked */
+    long stats_s;                                      /* 0: only when asked */
     long connections_max, connections_per_address_max; /* 0: the default */
     uint64_t memory_max;
     bool test_protocols; /* for the interop tests; not in the help */

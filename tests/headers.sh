@@ -1,6 +1,7 @@
 #!/bin/sh
 # The headers' promises: each compiles alone; the public ones include only <stddef.h>, <stdint.h>, <stdbool.h>,
-# <sys/types.h> and each other, and compile as C++; an #include in src/ points to its own folder or below it, never up.
+# <sys/types.h> and each other, and compile as C99 and C++11; what they declare and every option has a comment of its own;
+# an #include in src/ points to its own folder or below it, never up.
 set -eu
 cd "$(dirname "$0")/.."
 bad=0
@@ -15,8 +16,25 @@ alone_in_c() {
 }
 
 alone_in_cxx() {
-    echo "#include <$1>" | ${CXX:-c++} -std=c++11 -Wall -Wextra -Wconversion -Werror -pedantic -Iinclude \
+    echo "#include <$1>" | ${CXX:-c++} -std=c++11 -Wall -Wextra -Wconversion -Wshadow -Werror -pedantic -Iinclude \
         -fsyntax-only -x c++ - || fail "$1 does not compile as C++"
+}
+
+# Programs that are not C11 may include the public ones too.
+in_c99() {
+    printf '#include <%s>\nint something;\n' "$1" | ${CC:-cc} -std=c99 -Wall -Wextra -Wconversion -Wshadow -Werror -pedantic -Iinclude \
+        -fsyntax-only -x c - || fail "$1 does not compile as C99"
+}
+
+# A function, and a field of a structure of options, follows a comment or has one behind it.
+documented() {
+    awk '
+        /^typedef struct minke_.*options/ { options = 1 }
+        /^}/ { options = 0 }
+        /^MINKE_API/ && !after_comment { print FILENAME ":" FNR ": no comment: " $0 }
+        options && /^    [a-z].*;/ && !/\/\*\*</ && !after_comment { print FILENAME ":" FNR ": no comment: " $0 }
+        { after_comment = /\*\/$/ && !/\/\*\*</ }
+    ' "$1"
 }
 
 # The height of a folder of src/: what is higher may include what is lower or equal.
@@ -49,6 +67,9 @@ for header in $(find include src tests/support -name '*.h' | sort); do
     include/*)
         alone_in_c "$name"
         alone_in_cxx "$name"
+        in_c99 "$name"
+        undocumented=$(documented "$header")
+        [ -z "$undocumented" ] || fail "$undocumented"
         foreign=$(sed -n 's/^ *# *include *//p' "$header" |
             grep -Ev '^<(stddef\.h|stdint\.h|stdbool\.h|sys/types\.h|minke/[a-z_]+\.h)>' || true)
         # The one header for programs that own their sockets is the system's too; no other includes it.
@@ -63,4 +84,4 @@ done
 for source in $(find src -name '*.[ch]' | sort); do downwards "$source"; done
 
 [ "$bad" -eq 0 ] || exit 1
-echo "headers: $n compile alone, the public ones as C++ too; every include points down"
+echo "headers: $n compile alone, the public ones as C99 and C++ too, and explain what they declare; every include points down"

@@ -47,7 +47,7 @@
     X(stream_frame_malformed, "stream frames that do not parse")
 
 /** The counters of one transport since it was made. They only grow. */
-typedef struct minke_counters {
+typedef struct minke_counters_t {
 #define MINKE_COUNTER_FIELD(name, meaning) uint64_t name;
     MINKE_COUNTER_LIST(MINKE_COUNTER_FIELD)
 #undef MINKE_COUNTER_FIELD

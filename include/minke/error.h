@@ -14,6 +14,22 @@ extern "C" {
  * -100 .. -199  not now: call again after the event that the function names
  * -200 .. -299  the stream or the connection that the call named has ended: stop using it
  *
+ * What to do then, where the function that returned it does not say otherwise:
+ *
+ *   INVALID, STATE        a bug of the caller's: fix it
+ *   MALFORMED, ADDRESS    the text or the bytes are not what was wanted: tell whoever gave them
+ *   UNSUPPORTED           well-formed, but of a kind that is not there (a key type, a protocol of the remote's)
+ *   TOO_LARGE, NO_SPACE   give less, or a larger buffer
+ *   STALE                 forget the number: it belongs to nothing any more
+ *   LIMIT                 wait until something of the kind has gone, or raise the limit in the options
+ *   NO_MEMORY             nothing has changed; the call may be repeated later
+ *   SYSTEM                errno says what is wrong with a socket or a descriptor of this process
+ *   CRYPTO                OpenSSL does not work, or a signature or a ciphertext of the remote's is wrong
+ *   EXISTS                it is there already: nothing to do
+ *   AGAIN, TIMEOUT        go on later; no harm done
+ *   NOT_MINE              hand the datagram to whoever shares the port
+ *   STREAM_*, CONNECTION_CLOSED   stop using the stream or the connection; its last event is coming
+ *
  * X(name, value, text)
  */
 #define MINKE_ERROR_LIST(X)                                                                                            \

@@ -24,25 +24,30 @@ extern "C" {
 /** The version of the library. */
 MINKE_API const char *minke_version(void);
 
+/** A host: opaque. Many may live in a process, each on a thread of its own; they share nothing. A child process after
+ * fork must not touch it, not even free it: both would speak with the same keys. */
 typedef struct minke_host minke_host_t;
 
 /** How a host is made. Fill it with minke_host_defaults, then change what you need. */
 typedef struct minke_host_options {
-    size_t size; /**< sizeof of this structure, set by minke_host_defaults */
-    minke_transport_options_t transport;
+    size_t size;                         /**< sizeof of this structure, set by minke_host_defaults */
+    minke_transport_options_t transport; /**< identity, memory, limits, times: see minke/transport.h */
     const char *agent; /**< what identify says we are; copied. Default "minke/" MINKE_VERSION. At most 128 bytes */
     bool serve_perf;   /**< serve /perf/1.0.0: whoever connects can make us send. Default false */
     bool identify;     /**< ask every peer who it is when it connects. Default true */
 } minke_host_options_t;
 
+/** Fills in every default, `size` included. */
 MINKE_API void minke_host_defaults(minke_host_options_t *options);
 
-/** A host, or NULL: out of memory or descriptors, or options that cannot be used. `options` NULL: all defaults. */
+/** A host, or NULL: out of memory or descriptors, or options that cannot be used (those of minke_transport_new, a key
+ * among them; `agent` too long; another `size`). `options` NULL: all defaults. */
 MINKE_API minke_host_t *minke_host_new(const minke_host_options_t *options);
 
-/** Says goodbye to every peer and frees all. NULL is allowed. */
+/** Says goodbye to every peer, once and without waiting, and frees all, what is unsent too. NULL is allowed. */
 MINKE_API void minke_host_free(minke_host_t *host);
 
+/** What has happened, and which fields of the event say more. */
 typedef enum minke_event_type {
     MINKE_EVENT_LISTENING = 1,   /**< `addr`: a full multiaddr that can be dialled now */
     MINKE_EVENT_LISTEN_FAILED,   /**< `addr`: what was asked for; `close.text`: why not */
@@ -59,20 +64,22 @@ typedef enum minke_event_type {
 /** Fields that a type does not name are zero or NULL. Strings are valid until the next minke_wait or minke_poll. */
 typedef struct minke_event {
     minke_event_type_t type;
-    minke_connection_t connection;
-    minke_stream_t stream;
-    const char *addr;
-    const char *peer;
-    const char *protocol;
-    bool inbound;
-    int error;
-    uint32_t error_code;
-    minke_close_t close;
+    minke_connection_t connection; /**< with every event but LISTENING and LISTEN_FAILED */
+    minke_stream_t stream;         /**< with the STREAM events */
+    const char *addr;              /**< a multiaddr */
+    const char *peer;              /**< a peer id, base58btc; authenticated */
+    const char *protocol;          /**< as in minke_handle or minke_open */
+    bool inbound;                  /**< the remote dialled, or opened the stream */
+    int error;                     /**< STREAM_CLOSED: MINKE_OK or why */
+    uint32_t error_code;           /**< STREAM_CLOSED by reset: the remote's code, 0 if it gave none */
+    minke_close_t close;           /**< why not, or why no longer */
 } minke_event_t;
 
 /**
  * Waits for the next event, at most `timeout_ms` (negative: for ever).
- * @return MINKE_OK; MINKE_ERROR_TIMEOUT; MINKE_ERROR_AGAIN when a signal interrupted the wait; MINKE_ERROR_SYSTEM.
+ * @return MINKE_OK: `event` is filled in; MINKE_ERROR_TIMEOUT; MINKE_ERROR_AGAIN: a signal handler has run while it
+ *         waited, call it again; MINKE_ERROR_SYSTEM: waiting is impossible (errno), which only a closed descriptor
+ *         explains.
  */
 MINKE_API MINKE_MUST_USE int minke_wait(minke_host_t *host, minke_event_t *event, int timeout_ms);
 
@@ -89,17 +96,20 @@ MINKE_API int minke_timeout(const minke_host_t *host);
 
 /**
  * Listens on /ip4|ip6/../udp/../webrtc-direct; port 0 takes any, an unspecified address all interfaces. LISTENING
- * events follow, one for each address, or LISTEN_FAILED.
- * @return MINKE_OK; MINKE_ERROR_MALFORMED; MINKE_ERROR_ADDRESS; MINKE_ERROR_NO_MEMORY.
+ * events follow, one for each address, or LISTEN_FAILED (the port is taken, no such address here).
+ * @return MINKE_OK; MINKE_ERROR_MALFORMED: no multiaddr; MINKE_ERROR_ADDRESS: not one of this form;
+ *         MINKE_ERROR_NO_MEMORY.
  */
 MINKE_API MINKE_MUST_USE int minke_listen(minke_host_t *host, const char *multiaddr);
 
 /** Announces these instead of the interfaces' own addresses from now on: /ip4|ip6/../udp/../webrtc-direct as the
- * outside sees the listeners (port forwarding, cloud). Call it before minke_listen; several calls add up. */
+ * outside sees the listeners (port forwarding, cloud). Call it before minke_listen; several calls add up, to eight.
+ * MINKE_ERROR_MALFORMED; MINKE_ERROR_ADDRESS: not of this form, or without address or port; MINKE_ERROR_LIMIT. */
 MINKE_API MINKE_MUST_USE int minke_announce(minke_host_t *host, const char *multiaddr);
 
-/** Serves a protocol: STREAM_OPENED tells of each stream. MINKE_ERROR_EXISTS; MINKE_ERROR_INVALID: empty or longer than
- * 255 bytes; MINKE_ERROR_NO_MEMORY. */
+/** Serves a protocol from now on: STREAM_OPENED tells of each stream. `protocol` is copied, and has no newline.
+ * MINKE_ERROR_EXISTS: served already, perhaps by the host; MINKE_ERROR_INVALID: empty or longer than 255 bytes;
+ * MINKE_ERROR_NO_MEMORY. */
 MINKE_API MINKE_MUST_USE int minke_handle(minke_host_t *host, const char *protocol);
 
 /** Dials one address; see minke_transport_dial. CONNECTED or DISCONNECTED follows. */
@@ -112,31 +122,46 @@ MINKE_API MINKE_MUST_USE int minke_dial_any(minke_host_t *host, const char *cons
 MINKE_API int minke_close(minke_host_t *host, minke_connection_t connection);
 
 /** Opens a stream for a protocol. Data may be written at once; STREAM_OPENED comes when the remote has agreed,
- * STREAM_CLOSED with MINKE_ERROR_UNSUPPORTED if it does not. Errors as for minke_transport_open. */
+ * STREAM_CLOSED with MINKE_ERROR_UNSUPPORTED if it does not. Errors as for minke_transport_open, and
+ * MINKE_ERROR_INVALID: `protocol` is longer than 255 bytes. It is copied. */
 MINKE_API MINKE_MUST_USE int minke_open(minke_host_t *host, minke_connection_t connection, const char *protocol,
                                         minke_stream_t *stream);
 
-/** These are the stream calls of minke/transport.h; only the arguments differ. */
+/*
+ * These are the stream calls of minke/transport.h; only the arguments differ. What they make ready to send leaves with
+ * the next minke_wait or minke_poll. MINKE_ERROR_STALE also for streams that the host itself uses.
+ */
+
+/** Takes what fits, never blocks: bytes taken, or MINKE_ERROR_AGAIN and STREAM_WRITABLE follows; the other errors are
+ * those of minke_transport_write. */
 MINKE_API MINKE_MUST_USE ssize_t minke_stream_write(minke_host_t *host, minke_stream_t stream, const void *data,
                                                     size_t len);
+/** Shows the next bytes: how many, 0 at the end, or an error, as minke_transport_peek. They are valid until this stream
+ * is consumed, stopped or reset, its connection closed, or the next minke_wait or minke_poll. */
 MINKE_API MINKE_MUST_USE ssize_t minke_stream_peek(minke_host_t *host, minke_stream_t stream, const uint8_t **data);
+/** Drops bytes that were peeked at; only this makes room for more. As minke_transport_consume. */
 MINKE_API int minke_stream_consume(minke_host_t *host, minke_stream_t stream, size_t len);
+/** Ends our direction after what was written. As minke_transport_finish. */
 MINKE_API int minke_stream_finish(minke_host_t *host, minke_stream_t stream);
+/** Ends both directions at once, with a code for the remote. As minke_transport_reset. */
 MINKE_API int minke_stream_reset(minke_host_t *host, minke_stream_t stream, uint32_t code);
+/** Wants no more of what the remote sends. As minke_transport_stop. */
 MINKE_API int minke_stream_stop(minke_host_t *host, minke_stream_t stream, uint32_t code);
 
-/** What a peer said of itself. Strings are valid until the next minke_wait or minke_poll. */
+/** What a peer said of itself, and nobody has checked. Strings and arrays are valid until the next minke_wait or
+ * minke_poll, or the next minke_identify_get. */
 typedef struct minke_identify_info {
     const char *agent;            /**< "" if it gave none */
     const char *protocol_version; /**< "" if it gave none */
     const char *observed;         /**< our address as it sees us, "" if it did not say */
-    const char *const *protocols;
-    size_t protocols_n;
-    const char *const *addresses; /**< where it listens */
-    size_t addresses_n;
+    const char *const *protocols; /**< what it serves */
+    size_t protocols_n;           /**< at most 128; what is more is left out */
+    const char *const *addresses; /**< where it listens, as multiaddrs */
+    size_t addresses_n;           /**< at most 32; what is more is left out */
 } minke_identify_info_t;
 
-/** MINKE_ERROR_STATE before the IDENTIFIED event of this connection. */
+/** What the peer of a connection said last. MINKE_ERROR_STATE before its IDENTIFIED event; MINKE_ERROR_STALE;
+ * MINKE_ERROR_NO_MEMORY. */
 MINKE_API MINKE_MUST_USE int minke_identify_get(minke_host_t *host, minke_connection_t connection,
                                                 minke_identify_info_t *info);
 
@@ -154,6 +179,7 @@ MINKE_API MINKE_MUST_USE int minke_stats(const minke_host_t *host, minke_connect
                                          minke_connection_stats_t *stats);
 /** Bytes that count against memory_max now: see minke_transport_memory. */
 MINKE_API size_t minke_memory(const minke_host_t *host);
+/** The counters since the host was made. Valid as long as it. */
 MINKE_API const minke_counters_t *minke_counters(const minke_host_t *host);
 
 /* ---- keys ---- */

@@ -21,9 +21,10 @@
 extern "C" {
 #endif
 
+/** A transport: opaque. Many may live in a process, each on a thread of its own; they share nothing. */
 typedef struct minke_transport minke_transport_t;
 
-/** Sizes of texts, terminator included. */
+/** Sizes that every multiaddr and every peer id of ours fits in, terminator included. */
 enum { MINKE_ADDR_BYTES = 1024, MINKE_PEER_BYTES = 64 };
 
 /** A datagram buffer of this size takes everything that the transport wants to send at once. */
@@ -41,15 +42,18 @@ typedef struct minke_transport_options {
     minke_trace_t trace;         /**< default: none */
     minke_tap_t tap;             /**< default: none; minke_transport_tap changes it later */
 
-    /** The identity: a serialized libp2p PrivateKey of any of the four types. NULL: see `public_key`. */
+    /** The identity: a serialized libp2p PrivateKey of any of the four types. NULL: see `public_key`. The certificate,
+     * and so the certhash of every address, follows from it: one key, one address. */
     const uint8_t *private_key;
-    size_t private_key_len;
-    /** An identity whose private key is elsewhere: a serialized PublicKey and a function that signs, writing at most
-     * `capacity` bytes and returning how many, or a negative error. Both NULL: a fresh Ed25519 identity. */
+    size_t private_key_len; /**< bytes */
+    /** An identity whose private key is elsewhere: a serialized PublicKey and a function that signs. Both NULL: a fresh
+     * Ed25519 identity. With a signer the certhash is another one at every start. */
     const uint8_t *public_key;
-    size_t public_key_len;
+    size_t public_key_len; /**< bytes */
+    /** Signs `message`, writing at most `capacity` bytes and returning how many, or a negative error, which ends the
+     * connection in set-up. It is called inside recv, tick and transmit, once per connection, and they wait for it. */
     ssize_t (*sign)(void *user, const uint8_t *message, size_t len, uint8_t *signature, size_t capacity);
-    void *sign_user;
+    void *sign_user; /**< handed to `sign` */
 
     uint32_t connections_max; /**< connections at once, both directions. Default 4096 */
     /** Inbound connections at once, in set-up or up, from one IPv4 address or one IPv6 /64, counted where they came
@@ -62,9 +66,9 @@ typedef struct minke_transport_options {
     /** Per connection, opened by us; further ones are MINKE_ERROR_LIMIT. Default 510, and never more: peers know ids
      * below 1024 only, and half of them are the remote's. */
     uint32_t outbound_streams_max;
-    uint32_t receive_window; /**< bytes per connection, received and not yet consumed. Default 2 MiB; at most a quarter
-                                  of connection_memory_max is announced */
-    uint32_t send_buffer;    /**< bytes per stream, written and not yet sent. Default 256 KiB */
+    uint32_t receive_window; /**< bytes per connection, received and not yet consumed: 16 KiB to 1 GiB. Default 2 MiB;
+                                at most a quarter of connection_memory_max is announced */
+    uint32_t send_buffer;    /**< bytes per stream, written and not yet sent: from 16 KiB. Default 256 KiB */
 
     /**
      * Bytes that one connection may hold: its state (7 KiB, a host's part included), its streams (1 KiB each), what is
@@ -89,12 +93,15 @@ typedef struct minke_transport_options {
     minke_time_t silent_after;    /**< nothing authentic received this long ends a connection. Default 30 s */
 } minke_transport_options_t;
 
+/** Fills in every default, `size` included. */
 MINKE_API void minke_transport_defaults(minke_transport_options_t *options);
 
 /**
  * Makes a transport. `options` NULL: all defaults.
  * @return MINKE_OK; MINKE_ERROR_NO_MEMORY; MINKE_ERROR_MALFORMED or MINKE_ERROR_UNSUPPORTED for a key that cannot be
- *         used; MINKE_ERROR_INVALID for options out of range; MINKE_ERROR_CRYPTO if OpenSSL refuses to work.
+ *         used; MINKE_ERROR_INVALID for options out of range or of another size (not filled by
+ *         minke_transport_defaults, or by that of another version); MINKE_ERROR_CRYPTO if OpenSSL refuses to work.
+ *         Nothing is left behind then, and `*out` is unchanged.
  */
 MINKE_API MINKE_MUST_USE int minke_transport_new(const minke_transport_options_t *options, minke_transport_t **out);
 
@@ -104,14 +111,16 @@ MINKE_API void minke_transport_free(minke_transport_t *transport);
 /* ---- input ---- */
 
 /**
- * Hands in datagrams that arrived together from one address. The bytes are changed (decrypted in place).
+ * Hands in datagrams that arrived together from one address. The bytes are changed (decrypted in place) and not needed
+ * afterwards. `path->local` is the address that they were sent to, with the port that the socket is bound to: answers
+ * leave from there.
  * @return MINKE_OK, also when they were dropped; MINKE_ERROR_NOT_MINE when the first byte says that they belong to
  *         another protocol on the same port (RFC 7983: QUIC, TURN, RTP): nothing was touched.
  */
 MINKE_API int minke_transport_recv(minke_transport_t *transport, const minke_train_t *train, const minke_path_t *path,
                                    minke_time_t now);
 
-/** Lets time pass: call at the deadline or any time. */
+/** Lets time pass: call at the deadline, or at any time. `now` never goes back. */
 MINKE_API void minke_transport_tick(minke_transport_t *transport, minke_time_t now);
 
 /** When minke_transport_tick is due next; MINKE_TIME_NEVER: not before something else happens. */
@@ -120,13 +129,17 @@ MINKE_API minke_time_t minke_transport_deadline(const minke_transport_t *transpo
 /* ---- output ---- */
 
 /**
- * The next datagrams to send, built in the caller's buffer of at least MINKE_TRAIN_BYTES.
+ * The next datagrams to send, built in the caller's buffer of at least MINKE_TRAIN_BYTES (with less nothing is).
+ * `train` points into it; `path` says over which socket it goes, to whom, and where the `ip` of `local` is not zero,
+ * from where. When the socket has no room keep the train, stop asking, and send it first when there is.
+ *
  * @return how many datagrams; 0: nothing now. `train` and `path` say what goes where. A send that fails is a lost
  *         datagram: carry on (but see minke_transport_unreachable).
  */
 MINKE_API MINKE_MUST_USE size_t minke_transport_transmit(minke_transport_t *transport, uint8_t *buffer, size_t capacity,
                                                          minke_train_t *train, minke_path_t *path, minke_time_t now);
 
+/** What has happened, and which fields of the event say more. */
 typedef enum minke_transport_event_type {
     /** Open a UDP socket bound to `address`, then call minke_transport_socket_opened or _failed. */
     MINKE_TRANSPORT_SOCKET_OPEN = 1,
@@ -150,19 +163,20 @@ typedef enum minke_transport_event_type {
 } minke_transport_event_type_t;
 
 /** Which fields hold something is said at each type; the others are zero. */
-typedef struct minke_transport_event {
+typedef struct minke_transport_event_t {
     minke_transport_event_type_t type;
     minke_socket_t socket;
     minke_connection_t connection;
     minke_stream_t stream;
-    minke_address_t address;
-    bool inbound;        /**< CONNECTED, CLOSED: the remote dialled */
-    int error;           /**< STREAM_CLOSED */
-    uint32_t error_code; /**< STREAM_CLOSED by reset: the remote's code, 0 if it gave none */
-    minke_close_t close;
+    minke_address_t address; /**< SOCKET_OPEN: what to bind; port 0 is any, an `ip` of zeros every address */
+    bool inbound;            /**< CONNECTED, CLOSED: the remote dialled */
+    int error;               /**< STREAM_CLOSED */
+    uint32_t error_code;     /**< STREAM_CLOSED by reset: the remote's code, 0 if it gave none */
+    minke_close_t close;     /**< CLOSED */
 } minke_transport_event_t;
 
-/** The next event, oldest connection first. At most one of each type is pending per stream. False: none. */
+/** The next event. At most one of each type is pending per stream, so their number is bounded however late you ask.
+ * False: none. */
 MINKE_API MINKE_MUST_USE bool minke_transport_event(minke_transport_t *transport, minke_transport_event_t *event);
 
 /* ---- sockets ---- */
@@ -177,7 +191,7 @@ MINKE_API MINKE_MUST_USE int minke_address_parse(const char *multiaddr, minke_ad
 
 /**
  * Asks for a listening socket on an IP address and port (0: any). A SOCKET_OPEN event follows.
- * @return MINKE_OK and the socket's number; MINKE_ERROR_INVALID; MINKE_ERROR_NO_MEMORY.
+ * @return MINKE_OK and the socket's number; MINKE_ERROR_INVALID: no address family; MINKE_ERROR_NO_MEMORY.
  */
 MINKE_API MINKE_MUST_USE int minke_transport_listen(minke_transport_t *transport, const minke_address_t *address,
                                                     minke_socket_t *socket);
@@ -219,15 +233,18 @@ MINKE_API MINKE_MUST_USE int minke_transport_dial(minke_transport_t *transport, 
                                                   size_t count, int version, minke_time_t now,
                                                   minke_connection_t *connection);
 
-/** Ends a connection: its streams fail, the remote is told. CLOSED follows. */
+/** Ends a connection: its streams fail, what is unsent or unread is lost, the remote is told with `reason` (a sentence,
+ * copied; NULL: a standard one). CLOSED follows. MINKE_ERROR_STALE: it has gone already. */
 MINKE_API int minke_transport_close(minke_transport_t *transport, minke_connection_t connection, const char *reason,
                                     minke_time_t now);
 
-/** The authenticated peer id (base58btc, terminated). MINKE_ERROR_STATE before CONNECTED. */
+/** The authenticated peer id (base58btc, terminated). MINKE_ERROR_STATE before CONNECTED; MINKE_ERROR_STALE after
+ * CLOSED. */
 MINKE_API MINKE_MUST_USE int minke_transport_peer(const minke_transport_t *transport, minke_connection_t connection,
                                                   char text[MINKE_PEER_BYTES]);
 
-/** The remote's serialized libp2p PublicKey, valid as long as the connection. MINKE_ERROR_STATE before CONNECTED. */
+/** The remote's serialized libp2p PublicKey, valid until CLOSED. MINKE_ERROR_STATE or
+ * MINKE_ERROR_STALE outside of that. */
 MINKE_API MINKE_MUST_USE int minke_transport_peer_key(const minke_transport_t *transport, minke_connection_t connection,
                                                       const uint8_t **key, size_t *len);
 
@@ -259,9 +276,10 @@ typedef struct minke_connection_stats {
     uint32_t congestion_window, in_flight, peer_window; /**< bytes */
     uint32_t streams;                                   /**< open now, both directions */
     size_t unread, unsent; /**< bytes: received and not consumed; written and not handed to SCTP */
-    uint64_t memory; /**< bytes that count against connection_memory_max now, a host's part included */
+    uint64_t memory;       /**< bytes that count against connection_memory_max now, a host's part included */
 } minke_connection_stats_t;
 
+/** Figures of one connection, from its dial or its ClientHello on. MINKE_ERROR_STALE after CLOSED. */
 MINKE_API MINKE_MUST_USE int minke_transport_stats(const minke_transport_t *transport, minke_connection_t connection,
                                                    minke_connection_stats_t *stats);
 
@@ -295,33 +313,41 @@ MINKE_API MINKE_MUST_USE int minke_transport_open(minke_transport_t *transport, 
 /**
  * Takes as much of `data` as fits, never blocks; what it took will be sent in order.
  * @return bytes taken, > 0 unless len is 0; MINKE_ERROR_AGAIN: full, STREAM_WRITABLE follows;
- * MINKE_ERROR_STREAM_FINISHED, _STOPPED, _RESET, MINKE_ERROR_STALE: never again; MINKE_ERROR_NO_MEMORY: nothing was
- * taken.
+ * MINKE_ERROR_STREAM_FINISHED, _STOPPED, _RESET, MINKE_ERROR_CONNECTION_CLOSED, MINKE_ERROR_STALE: never again;
+ * MINKE_ERROR_NO_MEMORY: nothing was taken. After a part STREAM_WRITABLE follows as after AGAIN, once half of the
+ * stream's buffer is free.
  */
 MINKE_API MINKE_MUST_USE ssize_t minke_transport_write(minke_transport_t *transport, minke_stream_t stream,
                                                        const void *data, size_t len, minke_time_t now);
 
 /**
  * Shows the next bytes without copying or consuming them.
- * @return how many, contiguous, valid until the next call that concerns this stream; 0: the remote finished and all has
- *         been consumed; MINKE_ERROR_AGAIN: nothing yet, STREAM_READABLE follows; MINKE_ERROR_STREAM_RESET;
- *         MINKE_ERROR_STALE.
+ * @return how many, contiguous; 0: the remote finished and all has been consumed, or we have stopped;
+ *         MINKE_ERROR_AGAIN: nothing yet, STREAM_READABLE follows; MINKE_ERROR_STREAM_RESET,
+ *         MINKE_ERROR_CONNECTION_CLOSED: no end was seen, what came before may be cut short; MINKE_ERROR_STALE.
+ *         The bytes are valid until this stream is consumed, stopped or reset, its connection closed, or the next
+ *         minke_transport_recv, _tick, _transmit or _event; writing leaves them alone.
  */
 MINKE_API MINKE_MUST_USE ssize_t minke_transport_peek(minke_transport_t *transport, minke_stream_t stream,
                                                       const uint8_t **data);
 
-/** Drops `len` bytes that were peeked at: only this makes room for more. MINKE_ERROR_INVALID: more than there are. */
+/** Drops `len` bytes that were peeked at: only this makes room for more. MINKE_ERROR_INVALID: more than there are, none
+ * was dropped; MINKE_ERROR_STALE. */
 MINKE_API int minke_transport_consume(minke_transport_t *transport, minke_stream_t stream, size_t len,
                                       minke_time_t now);
 
-/** Ends our direction after what was written. MINKE_ERROR_STREAM_FINISHED if it was. */
+/** Ends our direction after what was written; again is harmless. MINKE_ERROR_STREAM_STOPPED, _RESET,
+ * MINKE_ERROR_CONNECTION_CLOSED, MINKE_ERROR_STALE: it has ended otherwise, and not all may have arrived. */
 MINKE_API int minke_transport_finish(minke_transport_t *transport, minke_stream_t stream, minke_time_t now);
 
-/** Ends both directions at once; what is unsent or unread is lost. `code` 0: none. STREAM_CLOSED follows. */
+/** Ends both directions at once; what is unsent or unread is lost. `code` is for the remote, 0: none. STREAM_CLOSED
+ * follows. Again is harmless; MINKE_ERROR_STALE. */
 MINKE_API int minke_transport_reset(minke_transport_t *transport, minke_stream_t stream, uint32_t code,
                                     minke_time_t now);
 
-/** Tells the remote that nothing more will be read; what is unread is dropped. Writing goes on. */
+/** Tells the remote that nothing more will be read; what is unread is dropped. Writing goes on; where both are meant,
+ * finish first: rust-libp2p takes STOP_SENDING for the end of what we send. Again is harmless.
+ * MINKE_ERROR_STREAM_RESET, MINKE_ERROR_CONNECTION_CLOSED, MINKE_ERROR_STALE: there is nothing to stop. */
 MINKE_API int minke_transport_stop(minke_transport_t *transport, minke_stream_t stream, uint32_t code,
                                    minke_time_t now);
 

@@ -31,10 +31,10 @@ typedef uint64_t minke_stream_t;
 /** A UDP socket that the transport has asked for, likewise. */
 typedef uint32_t minke_socket_t;
 
-/** Address families. The values are our own, not the system's. */
+/** Address families. The values are our own, not the system's. MINKE_FAMILY_NONE: no address. */
 enum { MINKE_FAMILY_NONE = 0, MINKE_FAMILY_IP4 = 4, MINKE_FAMILY_IP6 = 6 };
 
-/** An IP address with a UDP port. Unused bytes are zero, so that equal addresses are equal bytes. */
+/** An IP address with a UDP port. Unused bytes must be zero, so that equal addresses are equal bytes. */
 typedef struct minke_address {
     uint8_t ip[16];     /**< network byte order; the first four bytes for IPv4 */
     uint32_t scope;     /**< IPv6 interface index of a link-local address, otherwise 0 */
@@ -43,48 +43,54 @@ typedef struct minke_address {
     uint8_t reserved_0; /**< zero */
 } minke_address_t;
 
-/** Between what a datagram travels. `local` may be unspecified (all zero) when the system chooses it. */
+/** Between what a datagram travels. */
 typedef struct minke_path {
-    minke_socket_t socket;
-    minke_address_t local;
-    minke_address_t remote;
+    minke_socket_t socket;  /**< over which of the sockets that the transport asked for */
+    minke_address_t local;  /**< our address; its `ip` is all zero where the system is to choose it */
+    minke_address_t remote; /**< the other end's */
 } minke_path_t;
 
 /**
  * Datagrams of equal size that travel together: `len` bytes, cut every `segment_len` bytes; the last one may be
  * shorter. One datagram has `segment_len == len`. A train out is one UDP_SEGMENT send, a train in one UDP_GRO receive.
+ * It only points at the bytes: they belong to whoever owns the buffer.
  */
 typedef struct minke_train {
     uint8_t *data;
-    size_t len;
-    size_t segment_len;
+    size_t len;         /**< bytes in all */
+    size_t segment_len; /**< bytes of one datagram, 1 to `len` */
 } minke_train_t;
 
-/** Where memory comes from. One function: `size` 0 frees `memory`; `memory` NULL allocates. NULL means failure. */
+/**
+ * Where memory comes from. It is called from inside the transport's calls, on their thread, and must not call back into
+ * the library. NULL from it is an ordinary failure: at most one connection ends. OpenSSL's memory does not come from
+ * here (see CRYPTO_set_mem_functions).
+ */
 typedef struct minke_allocator {
-    void *user;
+    void *user; /**< handed to `reallocate` */
+    /** As realloc: `memory` NULL allocates, aligned as by malloc; `size` 0 frees `memory` and returns NULL. */
     void *(*reallocate)(void *user, void *memory, size_t size);
 } minke_allocator_t;
 
-/** Where randomness comes from: fills `len` bytes, fit for keys. It cannot fail. */
+/** Where randomness comes from. Keys of DTLS are OpenSSL's own all the same. */
 typedef struct minke_random {
-    void *user;
-    void (*fill)(void *user, uint8_t *out, size_t len);
+    void *user;                                         /**< handed to `fill` */
+    void (*fill)(void *user, uint8_t *out, size_t len); /**< fills `len` bytes, fit for keys; it cannot fail */
 } minke_random_t;
 
 /** The layers of a connection, lowest first. Every failure names one. */
 typedef enum minke_layer {
-    MINKE_LAYER_NONE = 0,
-    MINKE_LAYER_NETWORK,
-    MINKE_LAYER_ICE,
-    MINKE_LAYER_DTLS,
-    MINKE_LAYER_SCTP,
-    MINKE_LAYER_STREAM,
-    MINKE_LAYER_NOISE,
-    MINKE_LAYER_HOST
+    MINKE_LAYER_NONE = 0, /**< no layer, or one that is not known */
+    MINKE_LAYER_NETWORK,  /**< sockets of this machine */
+    MINKE_LAYER_ICE,      /**< connectivity checks, consent (RFC 8445, RFC 7675) */
+    MINKE_LAYER_DTLS,     /**< handshake and records (RFC 6347) */
+    MINKE_LAYER_SCTP,     /**< the association (RFC 9260) */
+    MINKE_LAYER_STREAM,   /**< data channels and the frames on them (RFC 8832, libp2p WebRTC) */
+    MINKE_LAYER_NOISE,    /**< who the remote is (libp2p Noise) */
+    MINKE_LAYER_HOST      /**< everything above, the application included */
 } minke_layer_t;
 
-/** The lower-case name of a layer ("dtls"), never NULL. */
+/** The lower-case name of a layer ("dtls"), never NULL, valid for ever. */
 MINKE_API const char *minke_layer_name(minke_layer_t layer);
 
 /** One line of trace. Strings are valid during the call only. Secrets never appear. */
@@ -129,14 +135,14 @@ typedef struct minke_packet {
  * secret that it is. A packet that is sent comes first in the clear, then as the datagram that carries it; a received
  * one the other way round.
  */
-typedef struct minke_tap {
+typedef struct minke_tap_t {
     void *user;
     void (*packet)(void *user, const minke_packet_t *packet);
 } minke_tap_t;
 
 /** Why a connection has ended. */
-typedef struct minke_close {
-    minke_layer_t layer;
+typedef struct minke_close_t {
+    minke_layer_t layer; /**< which noticed it: a goodbye of the remote's is seen by MINKE_LAYER_SCTP, cause 12 */
     int code;       /**< of that layer: a DTLS alert, an SCTP error cause; else a negative MINKE_ERROR_*; 0: orderly */
     bool by_remote; /**< the remote began it */
     char text[192]; /**< a sentence for people, terminated */

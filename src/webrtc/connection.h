@@ -77,8 +77,8 @@ typedef struct minke_connection_state {
     /* the endpoint's book-keeping */
     minke_list_t siblings; /* in the endpoint's list of all connections */
     minke_heap_node_t timer;
-    minke_list_t to_send; /* in the endpoint's list of connections that may have something to send */
-    minke_list_t to_tell; /* ... that may have events */
+    minke_list_t to_send;        /* in the endpoint's list of connections that may have something to send */
+    minke_list_t to_tell;        /* ... that may have events */
     struct minke_origin *origin; /* inbound: where it counts */
     bool connected_told, closed_told, was_open;
     bool counted; /* among the inbound handshakes */
