@@ -38,7 +38,7 @@ minke_host_t *minke_host_new(const minke_host_options_t *options)
     }
     host->node = node;
     host->now = minke__clock_now();
-    minke__list_init(&host->sockets);
+    minke__map_init(&host->sockets, &node->env);
     minke__list_init(&host->listeners);
     minke__list_init(&host->notices);
     host->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -53,18 +53,15 @@ minke_host_t *minke_host_new(const minke_host_options_t *options)
 
 static minke_host_socket_t *find_socket(const minke_host_t *host, minke_socket_t id)
 {
-    for (minke_list_t *item = host->sockets.next; item != &host->sockets; item = item->next) {
-        minke_host_socket_t *s = MINKE_CONTAINER(item, minke_host_socket_t, siblings);
-        if (s->id == id) return s;
-    }
-    return NULL;
+    minke_map_node_t *node = minke__map_first(&host->sockets, id);
+    return node != NULL ? MINKE_CONTAINER(node, minke_host_socket_t, by_id) : NULL;
 }
 
 static void free_socket(minke_host_t *host, minke_host_socket_t *s)
 {
     if (host->unsent.len > 0 && host->unsent_path.socket == s->id) host->unsent.len = 0;
     minke__udp_close(&s->udp); /* epoll forgets a closed descriptor by itself */
-    minke__list_remove(&s->siblings);
+    minke__map_remove(&host->sockets, &s->by_id);
     minke__free(&host->node->env, s);
 }
 
@@ -78,9 +75,10 @@ void minke_host_free(minke_host_t *host)
         minke__node_close_all(host->node, host->now);
         transmit(host);
     }
-    while (!minke__list_empty(&host->sockets)) {
-        free_socket(host, MINKE_CONTAINER(host->sockets.next, minke_host_socket_t, siblings));
+    for (minke_map_node_t *item; (item = minke__map_any(&host->sockets)) != NULL;) {
+        free_socket(host, MINKE_CONTAINER(item, minke_host_socket_t, by_id));
     }
+    minke__map_free(&host->sockets);
     minke__host_listeners_free(host);
     minke_node_t *node = host->node;
     if (host->epoll >= 0) (void)close(host->epoll);
@@ -103,10 +101,14 @@ static int add_socket(minke_host_t *host, minke_socket_t id, const minke_address
         minke__free(&host->node->env, s);
         return MINKE_ERROR_SYSTEM;
     }
-    struct epoll_event interest = {.events = EPOLLIN, .data = {.u32 = id}};
     s->id = id;
-    minke__list_init(&s->siblings);
-    minke__list_append(&host->sockets, &s->siblings);
+    if (minke__map_insert(&host->sockets, &s->by_id, id) < 0) {
+        minke__udp_close(&s->udp);
+        minke__free(&host->node->env, s);
+        errno = ENOMEM;
+        return MINKE_ERROR_SYSTEM;
+    }
+    struct epoll_event interest = {.events = EPOLLIN, .data = {.u32 = id}};
     if (epoll_ctl(host->epoll, EPOLL_CTL_ADD, s->udp.fd, &interest) < 0) {
         const int error = errno;
         free_socket(host, s);

@@ -8,13 +8,14 @@
 #define MINKE_DRIVER_HOST_H
 
 #include "base/list.h"
+#include "base/map.h"
 #include "driver/udp.h"
 #include "host/node.h"
 #include "webrtc/connection.h"
 
 /* A socket that the transport asked for. */
 typedef struct minke_host_socket {
-    minke_list_t siblings;
+    minke_map_node_t by_id;
     minke_socket_t id;
     minke_udp_t udp;
 } minke_host_socket_t;
@@ -38,7 +39,8 @@ struct minke_host {
     minke_node_t *node;
     minke_time_t now;
     int epoll;
-    minke_list_t sockets, listeners, notices;
+    minke_map_t sockets; /* id -> minke_host_socket_t */
+    minke_list_t listeners, notices;
     minke_address_t announced[8];
     size_t announced_n;
     minke_host_notice_t *told; /* the one whose strings the application may still look at */

@@ -9,7 +9,7 @@
 #include "webrtc/connection.h"
 
 typedef struct minke_endpoint_socket {
-    minke_list_t siblings;
+    minke_map_node_t by_id;
     minke_list_t to_tell; /* an OPEN or CLOSE event is due */
     minke_socket_t id;
     minke_address_t address; /* to bind to; once open, what it is bound to */
@@ -43,7 +43,8 @@ struct minke_transport {
     minke_map_t origins;         /* address -> minke_origin_t */
     minke_heap_t timers;
     minke_list_t everyone, to_send, to_tell;
-    minke_list_t sockets, sockets_to_tell;
+    minke_map_t sockets; /* id -> minke_endpoint_socket_t */
+    minke_list_t sockets_to_tell;
     minke_socket_t last_socket;
     uint32_t handshakes; /* inbound, not through Noise yet */
 };

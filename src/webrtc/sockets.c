@@ -4,11 +4,8 @@
 
 static minke_endpoint_socket_t *find(const minke_transport_t *t, minke_socket_t id)
 {
-    for (minke_list_t *node = t->sockets.next; node != &t->sockets; node = node->next) {
-        minke_endpoint_socket_t *s = MINKE_CONTAINER(node, minke_endpoint_socket_t, siblings);
-        if (s->id == id) return s;
-    }
-    return NULL;
+    minke_map_node_t *node = minke__map_first(&t->sockets, id);
+    return node != NULL ? MINKE_CONTAINER(node, minke_endpoint_socket_t, by_id) : NULL;
 }
 
 minke_endpoint_socket_t *minke__endpoint_socket_new(minke_transport_t *t, const minke_address_t *address,
@@ -16,28 +13,32 @@ minke_endpoint_socket_t *minke__endpoint_socket_new(minke_transport_t *t, const 
 {
     minke_endpoint_socket_t *s = minke__alloc_zero(&t->env, sizeof *s);
     if (s == NULL) return NULL;
-    s->id = ++t->last_socket;
+    s->id = t->last_socket + 1;
+    if (minke__map_insert(&t->sockets, &s->by_id, s->id) < 0) {
+        minke__free(&t->env, s);
+        return NULL;
+    }
+    t->last_socket = s->id;
     s->address = *address;
     s->dial = dial;
-    minke__list_init(&s->siblings);
     minke__list_init(&s->to_tell);
-    minke__list_append(&t->sockets, &s->siblings);
     minke__list_append(&t->sockets_to_tell, &s->to_tell);
     return s;
 }
 
 static void free_socket(minke_transport_t *t, minke_endpoint_socket_t *s)
 {
-    minke__list_remove(&s->siblings);
+    minke__map_remove(&t->sockets, &s->by_id);
     minke__list_remove(&s->to_tell);
     minke__free(&t->env, s);
 }
 
 void minke__endpoint_sockets_free(minke_transport_t *t)
 {
-    while (!minke__list_empty(&t->sockets)) {
-        free_socket(t, MINKE_CONTAINER(t->sockets.next, minke_endpoint_socket_t, siblings));
+    for (minke_map_node_t *node; (node = minke__map_any(&t->sockets)) != NULL;) {
+        free_socket(t, MINKE_CONTAINER(node, minke_endpoint_socket_t, by_id));
     }
+    minke__map_free(&t->sockets);
 }
 
 void minke__endpoint_socket_close(minke_transport_t *t, minke_socket_t id)

@@ -119,9 +119,10 @@ int minke_transport_new(const minke_transport_options_t *options, minke_transpor
     minke__handles_init(&t->streams, &t->env);
     minke__map_init(&t->paths, &t->env);
     minke__map_init(&t->ufrags, &t->env);
+    minke__map_init(&t->sockets, &t->env);
     minke__map_init(&t->origins, &t->env);
     minke__heap_init(&t->timers, &t->env);
-    minke_list_t *lists[] = {&t->everyone, &t->to_send, &t->to_tell, &t->sockets, &t->sockets_to_tell};
+    minke_list_t *lists[] = {&t->everyone, &t->to_send, &t->to_tell, &t->sockets_to_tell};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) minke__list_init(lists[i]);
     const int error = start(t);
     if (error < 0) {

@@ -2,11 +2,9 @@
 
 /* ---- life */
 
-static uint64_t hash_of(uint32_t number) { return number * UINT64_C(0x9e3779b97f4a7c15); }
-
 minke_yamux_stream_t *minke__yamux_stream_find(const minke_yamux_t *s, uint32_t number)
 {
-    minke_map_node_t *node = minke__map_first(&s->by_number, hash_of(number));
+    minke_map_node_t *node = minke__map_first(&s->by_number, number);
     return node != NULL ? MINKE_CONTAINER(node, minke_yamux_stream_t, by_number) : NULL;
 }
 
@@ -15,7 +13,7 @@ minke_yamux_stream_t *minke__yamux_stream_new(minke_yamux_t *s, uint32_t number,
     minke_yamux_stream_t *stream = minke__alloc_zero(s->env, sizeof *stream);
     if (stream == NULL) return NULL;
     stream->id = minke__handles_add(s->handles, stream);
-    if (stream->id == 0 || minke__map_insert(&s->by_number, &stream->by_number, hash_of(number)) < 0) {
+    if (stream->id == 0 || minke__map_insert(&s->by_number, &stream->by_number, number) < 0) {
         if (stream->id != 0) minke__handles_remove(s->handles, stream->id);
         minke__free(s->env, stream);
         return NULL;
