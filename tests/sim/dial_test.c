@@ -153,7 +153,7 @@ static void assert_holds(const scene_t *s, size_t sessions)
     assert_int_equal(sim_sockets(s->dialer), sessions);
     assert_int_equal(t->ufrags.count, sessions);
     assert_int_equal(t->paths.count, sessions);
-    assert_true(minke__list_empty(&t->sockets) == (sessions == 0));
+    assert_true((t->sockets.count == 0) == (sessions == 0));
 }
 
 static void assert_connected(scene_t *s, int version, uint8_t family)
