@@ -4,7 +4,7 @@
 #   tests/unit/<folder>/<noun>_test.c    cmocka, mirrors src/<folder>
 #   tests/sim/<noun>_test.c              whole endpoints in virtual time
 #   tests/shim/*.c                       one program: a UDP path with impairments, for real peers
-#   tests/interop/<noun>.c               small programs that the interop runner starts
+#   tests/interop/<noun>/*.c             a program that the interop runner starts, one a folder
 #   tests/fuzz/<noun>_fuzz.c             libFuzzer targets
 #   examples/<noun>.c                    each a program, compiled as a user would
 #   examples/chat/*.c                    one program
@@ -93,11 +93,16 @@ if(shim_sources)
   set_target_properties(udp_shim PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
   add_dependencies(interop-programs udp_shim)
 endif()
-file(GLOB interop_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/interop/*.c)
-foreach(source ${interop_sources})
-  get_filename_component(noun ${source} NAME_WE)
-  minke_test_program(interop-${noun} minke ${source})
+foreach(noun dialer faulty)
+  file(GLOB interop_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/interop/${noun}/*.c)
+  minke_test_program(interop-${noun} minke ${interop_sources})
+  target_compile_definitions(interop-${noun} PRIVATE _GNU_SOURCE=)
   add_dependencies(interop-programs interop-${noun})
+endforeach()
+
+# Its faults are calls that the linker replaces.
+foreach(call minke_transport_recv minke_transport_transmit minke__sctp_recv minke__sctp_transmit minke__setup_advance)
+  target_link_options(interop-faulty PRIVATE -Wl,--wrap=${call})
 endforeach()
 
 # What idle connections cost, measured over loopback: run by hand, tests/sim/limits_test.c pins the number.

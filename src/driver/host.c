@@ -331,7 +331,7 @@ int minke_stream_consume(minke_host_t *host, minke_stream_t stream, size_t len)
 
 int minke_stream_finish(minke_host_t *host, minke_stream_t stream)
 {
-    return minke_transport_finish(host->node->transport, stream, minke__clock_now());
+    return minke__node_finish(host->node, stream, minke__clock_now());
 }
 
 int minke_stream_reset(minke_host_t *host, minke_stream_t stream, uint32_t code)

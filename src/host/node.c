@@ -7,6 +7,10 @@
 /* A stream must be negotiated, and an identify done, within this: js waits as long. */
 enum { STREAM_LIMIT = 10 * 1000000 };
 
+/* What an application may write before the remote has agreed to the protocol: as much as a stream buffers by default.
+ */
+enum { EARLY_MAX = 256 * 1024 };
+
 static const minke_service_t *const services[] = {&minke__service_identify, &minke__service_push, &minke__service_ping,
                                                   &minke__service_perf};
 
@@ -48,6 +52,7 @@ static void free_stream(minke_node_t *node, minke_node_stream_t *s)
     minke__list_remove(&s->waiting);
     minke__list_remove(&s->to_tell);
     minke__byte_queue_free(&s->negotiation_out, &node->env);
+    minke__byte_queue_free(&s->early, &node->env);
     minke__free(&node->env, s->negotiation);
     minke__free(&node->env, s);
 }
@@ -224,6 +229,32 @@ static void flush_negotiation(minke_node_t *node, minke_node_stream_t *s)
     }
 }
 
+/*
+ * Between two of us data follows the proposal at once. To others nothing does before the answer is here: libdatachannel
+ * (0.24.5) hands a new channel's messages to its user from two threads while that one sets its callback, and of several
+ * that come in that moment one can be overtaken.
+ */
+static bool must_wait(const minke_node_t *node, const minke_node_stream_t *s)
+{
+    if (s->negotiation_out.len > 0) return true;
+    if (s->negotiation == NULL) return false;
+    const minke_connection_state_t *below = minke__endpoint_connection(node->transport, s->connection->id);
+    return below == NULL || below->sctp == NULL || !minke__sctp_is_with_minke(below->sctp);
+}
+
+static void flush_early(minke_node_t *node, minke_node_stream_t *s)
+{
+    const uint8_t *data;
+    if (s->negotiation != NULL || s->negotiation_out.len > 0) return;
+    for (size_t n; (n = minke__byte_queue_peek(&s->early, &data)) > 0;) {
+        const ssize_t taken = minke_transport_write(node->transport, s->id, data, n, node->now);
+        if (taken == MINKE_ERROR_AGAIN || taken == MINKE_ERROR_NO_MEMORY) return;
+        minke__byte_queue_consume(&s->early, &node->env, taken > 0 ? (size_t)taken : n);
+    }
+    if (s->finish_early) (void)minke_transport_finish(node->transport, s->id, node->now);
+    s->finish_early = false;
+}
+
 static void queue_negotiation(minke_node_t *node, minke_node_stream_t *s, const minke_writer_t *out)
 {
     if (minke__byte_queue_append(&s->negotiation_out, minke__node_env(node, s->connection), out->data, out->len) < 0) {
@@ -281,10 +312,12 @@ static int lookup(void *user, const char *name, size_t len)
     const lookup_context_t *context = user;
     int index = service_index(context->node, name, len);
     if (index < 0 && has_text(&context->node->protocols, name, len)) index = APPLICATION_PROTOCOL;
-    if (index >= 0) {
-        memcpy(context->stream->protocol, name, len);
-        context->stream->protocol[len] = 0;
+    if (index < 0) {
+        context->stream->refused = true;
+        return index;
     }
+    memcpy(context->stream->protocol, name, len);
+    context->stream->protocol[len] = 0;
     return index;
 }
 
@@ -316,6 +349,17 @@ static void end_negotiation(minke_node_t *node, minke_node_stream_t *s)
     else (void)minke_transport_reset(node->transport, s->id, 0, node->now);
 }
 
+/* What does not parse after a `na` is the data of somebody who did not wait for our answer, and who must read it. */
+static void abandon_negotiation(minke_node_t *node, minke_node_stream_t *s)
+{
+    if (!s->inbound || !s->refused) {
+        (void)minke_transport_reset(node->transport, s->id, 0, node->now);
+        return;
+    }
+    (void)minke_transport_stop(node->transport, s->id, 0, node->now);
+    (void)minke_transport_finish(node->transport, s->id, node->now);
+}
+
 /* One run of input through the negotiation. False: it needs more, or is over. */
 static bool negotiate_some(minke_node_t *node, minke_node_stream_t *s)
 {
@@ -342,7 +386,7 @@ static bool negotiate_some(minke_node_t *node, minke_node_stream_t *s)
         break;
     case MINKE_MULTISTREAM_FAILED: break;
     }
-    (void)minke_transport_reset(node->transport, s->id, 0, node->now);
+    abandon_negotiation(node, s);
     return false;
 }
 
@@ -421,6 +465,7 @@ static bool stream_changed(minke_node_t *node, const minke_transport_event_t *fr
         s->service->run(node, s);
         return false;
     }
+    flush_early(node, s);
     if (s->tell_opened) return false; /* its own event comes first, and says READABLE too */
     *event = (minke_event_t){.type = from->type == MINKE_TRANSPORT_STREAM_READABLE ? MINKE_EVENT_STREAM_READABLE
                                                                                    : MINKE_EVENT_STREAM_WRITABLE,
@@ -515,12 +560,33 @@ void minke__node_tick(minke_node_t *node, minke_time_t now)
 
 static bool is_application(const minke_node_stream_t *s) { return s != NULL && s->service == NULL; }
 
+static ssize_t write_early(minke_node_t *node, minke_node_stream_t *s, const void *data, size_t len)
+{
+    if (s->finish_early) return MINKE_ERROR_STREAM_FINISHED;
+    const size_t room = EARLY_MAX - s->early.len, taken = len < room ? len : room;
+    if (taken == 0) return len == 0 ? 0 : MINKE_ERROR_AGAIN;
+    if (minke__byte_queue_append(&s->early, minke__node_env(node, s->connection), data, taken) < 0) {
+        return MINKE_ERROR_NO_MEMORY;
+    }
+    return (ssize_t)taken;
+}
+
 ssize_t minke__node_write(minke_node_t *node, minke_stream_t stream, const void *data, size_t len, minke_time_t now)
 {
-    const minke_node_stream_t *s = stream_of(node, stream);
+    minke_node_stream_t *s = stream_of(node, stream);
     if (!is_application(s)) return MINKE_ERROR_STALE;
-    if (s->negotiation_out.len > 0) return MINKE_ERROR_AGAIN;
+    if (must_wait(node, s) || s->early.len > 0 || s->finish_early) return write_early(node, s, data, len);
     return minke_transport_write(node->transport, stream, data, len, now);
+}
+
+int minke__node_finish(minke_node_t *node, minke_stream_t stream, minke_time_t now)
+{
+    minke_node_stream_t *s = stream_of(node, stream);
+    if (!is_application(s)) return MINKE_ERROR_STALE;
+    if (s->finish_early) return MINKE_OK;
+    if (!must_wait(node, s) && s->early.len == 0) return minke_transport_finish(node->transport, stream, now);
+    s->finish_early = true;
+    return MINKE_OK;
 }
 
 ssize_t minke__node_peek(minke_node_t *node, minke_stream_t stream, const uint8_t **data)

@@ -47,6 +47,8 @@ struct minke_node_stream {
     void *state;                      /* the service's */
     minke_multistream_t *negotiation; /* NULL once negotiated */
     minke_byte_queue_t negotiation_out;
+    minke_byte_queue_t early; /* what the application wrote before the remote agreed */
+    bool finish_early;        /* and that this was all */
     const char *proposals[1]; /* outbound: what we propose */
     char protocol[MINKE_PROTOCOL_MAX + 1];
 };
@@ -109,6 +111,7 @@ void minke__node_tick(minke_node_t *node, minke_time_t now);
 
 /* The application's stream calls: they do not reach into negotiation or services. */
 ssize_t minke__node_write(minke_node_t *node, minke_stream_t stream, const void *data, size_t len, minke_time_t now);
+int minke__node_finish(minke_node_t *node, minke_stream_t stream, minke_time_t now);
 ssize_t minke__node_peek(minke_node_t *node, minke_stream_t stream, const uint8_t **data);
 int minke__node_consume(minke_node_t *node, minke_stream_t stream, size_t len, minke_time_t now);
 MINKE_MUST_USE int minke__node_identify_get(minke_node_t *node, minke_connection_t connection,

@@ -101,9 +101,25 @@ static bool names_us(const minke_ice_agent_t *agent, const minke_stun_message_t 
            memcmp(username + left + 1, agent->remote.ufrag, right) == 0;
 }
 
+static minke_ice_pair_t *find_transaction(const minke_ice_agent_t *agent, const uint8_t transaction_id[12])
+{
+    for (size_t i = 0; i < agent->pairs_n; i++) {
+        minke_ice_pair_t *pair = &agent->pairs[i];
+        const uint8_t *ours = pair->transaction_id;
+        if (pair->awaiting && memcmp(ours, transaction_id, sizeof pair->transaction_id) == 0) return pair;
+    }
+    return NULL;
+}
+
 static bool recv_request(minke_ice_agent_t *agent, const minke_stun_message_t *request, const minke_path_t *path,
                          minke_time_t now)
 {
+    /* In version 1 both sides have one and the same credential: an echo server would seem to know it. */
+    if (find_transaction(agent, request->transaction_id) != NULL) {
+        agent->env->counters->stun_refused++;
+        agent->reflected = true;
+        return false;
+    }
     if (!names_us(agent, request) || !minke__stun_verify(request, agent->local.pwd, agent->local.pwd_len)) {
         agent->env->counters->stun_refused++;
         return false;
@@ -129,16 +145,6 @@ static bool recv_request(minke_ice_agent_t *agent, const minke_stun_message_t *r
     minke__ice_hurry_check(agent, pair, now);
     if (!agent->controlling) minke__ice_connected(agent, now);
     return true;
-}
-
-static minke_ice_pair_t *find_transaction(const minke_ice_agent_t *agent, const uint8_t transaction_id[12])
-{
-    for (size_t i = 0; i < agent->pairs_n; i++) {
-        minke_ice_pair_t *pair = &agent->pairs[i];
-        const uint8_t *ours = pair->transaction_id;
-        if (pair->awaiting && memcmp(ours, transaction_id, sizeof pair->transaction_id) == 0) return pair;
-    }
-    return NULL;
 }
 
 bool minke__ice_expects(const minke_ice_agent_t *agent, const uint8_t transaction_id[12])

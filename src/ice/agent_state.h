@@ -31,6 +31,7 @@ struct minke_ice_agent {
     uint8_t pairs_n, pairs_capacity;
     int8_t selected; /* index, or -1 */
     bool controlling;
+    bool reflected; /* a check of our own came back to us */
     minke_ice_state_t state;
     uint32_t generation;
     uint64_t tie_breaker;

@@ -21,7 +21,11 @@ static const minke_close_t consent_lost = {MINKE_LAYER_ICE, MINKE_ERROR_TIMEOUT,
 static const minke_close_t consent_lost_otherwise = {MINKE_LAYER_ICE, MINKE_ERROR_TIMEOUT, false,
                                                      "nothing received for the consent time"};
 static const minke_close_t no_answer = {MINKE_LAYER_ICE, MINKE_ERROR_TIMEOUT, false,
-                                        "no connectivity check was answered"};
+                                        "no check was answered: nobody listens at this address, or UDP is blocked on "
+                                        "the way"};
+static const minke_close_t only_an_echo = {MINKE_LAYER_ICE, MINKE_ERROR_TIMEOUT, false,
+                                           "our own checks came back: what is at this address sends back all that it "
+                                           "gets, and is no listener"};
 
 static minke_time_t random_between(const minke_env_t *env, minke_time_t min, minke_time_t max)
 {
@@ -75,7 +79,8 @@ static minke_time_t consent_at(const minke_ice_agent_t *agent)
 
 void minke__ice_tick(minke_ice_agent_t *agent, minke_time_t now)
 {
-    if (agent->state == MINKE_ICE_CHECKING && agent->handshake_at <= now) minke__ice_fail(agent, &no_answer, now);
+    if (agent->state == MINKE_ICE_CHECKING && agent->handshake_at <= now)
+        minke__ice_fail(agent, agent->reflected ? &only_an_echo : &no_answer, now);
     if (agent->state != MINKE_ICE_CONNECTED) return;
     if (consent_at(agent) <= now) {
         const bool usual = agent->consent_after == 30 * 1000 * 1000;

@@ -102,7 +102,7 @@ static void note_early_sack(minke_sctp_t *sctp)
 {
     const uint32_t usual = sctp->in.above.count > 0 ? 1 : 2;
     const uint32_t stride = sctp->in.early_stride > usual ? sctp->in.early_stride : usual;
-    if (sctp->in.one_sack || sctp->in.since_early < stride) return;
+    if (sctp->with_minke || sctp->in.since_early < stride) return;
     if (sctp->in.early_n >= EARLY_MAX) thin_out(sctp);
     const size_t capacity = MINKE_SCTP_SACK_BYTES + 4 * EARLY_GAP_BLOCKS_MAX;
     minke_sctp_control_t *sack = minke__alloc(sctp->env, sizeof *sack + capacity);

@@ -76,6 +76,7 @@ typedef struct minke_sctp_out_stream {
 
 struct minke_sctp {
     bool takes_large_messages; /* the peer's stack is known to hand messages of 16 KiB on whole */
+    bool with_minke;           /* the peer is one of us */
     const minke_env_t *env;
     minke_sctp_options_t options;
     minke_sctp_user_t user;
@@ -110,7 +111,6 @@ struct minke_sctp {
         uint32_t early_n;
         uint32_t early_stride; /* packets between two of them */
         uint32_t since_early;
-        bool one_sack; /* the remote is one of us, and content with one SACK per train */
         bool packet_has_data;
         bool sack_now; /* this train deserves one at once */
         bool sack_due;

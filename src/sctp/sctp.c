@@ -152,6 +152,7 @@ void minke__sctp_consumed(minke_sctp_t *sctp, size_t len, minke_time_t now)
 minke_sctp_state_t minke__sctp_state(const minke_sctp_t *sctp) { return sctp->state; }
 
 bool minke__sctp_takes_large_messages(const minke_sctp_t *sctp) { return sctp->takes_large_messages; }
+bool minke__sctp_is_with_minke(const minke_sctp_t *sctp) { return sctp->with_minke; }
 
 bool minke__sctp_may_send(const minke_sctp_t *sctp)
 {

@@ -306,7 +306,7 @@ void minke__sctp_recv_init_ack(minke_sctp_t *sctp, minke_reader_t body, minke_ti
         sctp->env->counters->sctp_malformed++;
         return;
     }
-    sctp->in.one_sack = is_ours(&init);
+    sctp->with_minke = is_ours(&init);
     sctp->takes_large_messages = takes_large_messages(&init);
     if (sctp->state != MINKE_SCTP_COOKIE_WAIT) return;
     if (!is_valid(&init.peer)) {

@@ -267,6 +267,23 @@ static bool check_layers(minke_connection_state_t *c, minke_time_t now)
     return reason == NULL;
 }
 
+/* Tells somebody who dials what to check. */
+static void took_too_long(minke_connection_state_t *c, minke_time_t now)
+{
+    static const struct {
+        minke_layer_t layer;
+        const char *text;
+    } waiting_for[] = {
+        [MINKE_PHASE_DTLS] = {MINKE_LAYER_DTLS,
+                              "checks are answered, the DTLS handshake is not: is this a webrtc-direct listener?"},
+        [MINKE_PHASE_SCTP] =
+            {MINKE_LAYER_SCTP,
+             "DTLS is up, but SCTP was not answered in time: the listener has stopped, or is overloaded"},
+        [MINKE_PHASE_NOISE] = {MINKE_LAYER_NOISE,
+                               "SCTP is up, but Noise was not completed in time: is this a libp2p listener?"}};
+    fail_with(c, waiting_for[c->phase].layer, MINKE_ERROR_TIMEOUT, waiting_for[c->phase].text, now);
+}
+
 /* Goes as far up as what has arrived allows. */
 static void advance(minke_connection_state_t *c, minke_time_t now)
 {
@@ -277,12 +294,7 @@ static void advance(minke_connection_state_t *c, minke_time_t now)
         c->phase = MINKE_PHASE_NOISE;
     }
     if (c->setup != NULL && c->phase < MINKE_PHASE_OPEN) advance_noise(c, now);
-    if (c->phase < MINKE_PHASE_OPEN && now >= c->give_up_at) {
-        static const minke_layer_t waiting_for[] = {[MINKE_PHASE_DTLS] = MINKE_LAYER_DTLS,
-                                                    [MINKE_PHASE_SCTP] = MINKE_LAYER_SCTP,
-                                                    [MINKE_PHASE_NOISE] = MINKE_LAYER_NOISE};
-        fail_with(c, waiting_for[c->phase], MINKE_ERROR_TIMEOUT, "set-up took too long: no answer in this step", now);
-    }
+    if (c->phase < MINKE_PHASE_OPEN && now >= c->give_up_at) took_too_long(c, now);
 }
 
 /* ---- input ---- */

@@ -1,7 +1,8 @@
 /*
  * Where a datagram belongs (spec/webrtc-direct.md 4, 5.2):
  *
- *   first byte 0..3    STUN   request:  by the ufrag in USERNAME -> connection, else strangers
+ *   first byte 0..3    STUN   request:  by the ufrag in USERNAME -> connection, else strangers; a dial's socket
+ *                                       has one connection, and no strangers
  *                             response: by address -> connection, else strangers
  *   first byte 20..63  DTLS   ClientHello from a stranger -> new connection; else by address
  *   anything else      not ours
@@ -27,9 +28,11 @@ static minke_ice_session_t *asked_for(const minke_transport_t *t, const minke_st
 static minke_ice_session_t *stun_owner(const minke_transport_t *t, const minke_stun_message_t *message,
                                        const minke_path_t *path)
 {
-    if (message->type == MINKE_STUN_BINDING_REQUEST) return asked_for(t, message, path);
-    minke_ice_session_t *session = minke__endpoint_by_path(t, path);
-    if (session == NULL || message->type == MINKE_STUN_BINDING_INDICATION) return session;
+    const bool asks = message->type == MINKE_STUN_BINDING_REQUEST;
+    minke_ice_session_t *session = asks ? asked_for(t, message, path) : NULL;
+    if (session != NULL || (asks && minke__endpoint_listens(t, path->socket))) return session;
+    session = minke__endpoint_by_path(t, path);
+    if (session == NULL || asks || message->type == MINKE_STUN_BINDING_INDICATION) return session;
     return minke__ice_expects(session->ice, message->transaction_id) ? session : NULL;
 }
 
@@ -42,7 +45,8 @@ static void recv_stun(minke_transport_t *t, const uint8_t *data, size_t len, con
     }
     minke_ice_session_t *session = stun_owner(t, &message, path);
     if (session == NULL) {
-        minke__strangers_recv(t->strangers, &message, path, now);
+        if (minke__endpoint_listens(t, path->socket)) minke__strangers_recv(t->strangers, &message, path, now);
+        else t->counters.datagrams_unknown_source++;
         return;
     }
     minke_connection_state_t *c = session->owner;

@@ -78,6 +78,8 @@ const uint8_t *minke__transport_public_key(const minke_transport_t *transport, s
 /* sockets.c. NULL when out of memory. */
 minke_endpoint_socket_t *minke__endpoint_socket_new(minke_transport_t *transport, const minke_address_t *address,
                                                     minke_connection_t dial);
+/* False: a dial's own. Nobody may come in over it. */
+bool minke__endpoint_listens(const minke_transport_t *transport, minke_socket_t id);
 void minke__endpoint_socket_close(minke_transport_t *transport, minke_socket_t id);
 bool minke__endpoint_socket_event(minke_transport_t *transport, minke_transport_event_t *event);
 void minke__endpoint_sockets_free(minke_transport_t *transport);

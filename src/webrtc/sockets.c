@@ -26,6 +26,12 @@ minke_endpoint_socket_t *minke__endpoint_socket_new(minke_transport_t *t, const 
     return s;
 }
 
+bool minke__endpoint_listens(const minke_transport_t *t, minke_socket_t id)
+{
+    const minke_endpoint_socket_t *s = find(t, id);
+    return s != NULL && s->dial == 0;
+}
+
 static void free_socket(minke_transport_t *t, minke_endpoint_socket_t *s)
 {
     minke__map_remove(&t->sockets, &s->by_id);

@@ -9,6 +9,8 @@
 #include "webrtc/dial.h"
 #include "world.h"
 
+#define NO_ANSWER "no check was answered: nobody listens at this address, or UDP is blocked on the way"
+
 enum { MILLISECOND = 1000, SECOND = 1000000, TRACED_MAX = 64 };
 
 static const sim_link_t plain = {.delay = 10 * MILLISECOND, .mtu = 1280};
@@ -253,7 +255,7 @@ static void a_pinned_version_is_the_only_one(void **state)
         assert_true(run(&s, 10 * SECOND, decided));
         assert_true(s.closed);
         assert_int_equal(s.close.layer, MINKE_LAYER_ICE);
-        assert_string_equal(s.close.text, "no connectivity check was answered");
+        assert_string_equal(s.close.text, NO_ANSWER);
         assert_int_equal(s.traced_n, 2);
         assert_traced(&s, 0, "begun", (uint64_t)version, 0);
         assert_traced(&s, 1, "failed", (uint64_t)version, 5000);
@@ -382,7 +384,7 @@ static void the_most_telling_failure_is_named(void **state)
     assert_int_equal(s.closed_at - s.begun, 5 * SECOND);
     assert_int_equal(s.close.layer, MINKE_LAYER_ICE); /* not the family that is missing */
     assert_int_equal(s.close.code, MINKE_ERROR_TIMEOUT);
-    assert_string_equal(s.close.text, "no connectivity check was answered (addresses tried: 3)");
+    assert_string_equal(s.close.text, NO_ANSWER " (addresses tried: 3)");
     assert_int_equal(minke_transport_counters(s.dialer->transport)->connections_failed, 1);
     assert_int_equal(s.traced_n, 10); /* five begun, five failed: no version 2 for the family that is missing */
     assert_holds(&s, 0);

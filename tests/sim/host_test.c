@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include "sctp/association.h"
+#include "webrtc/endpoint.h"
 #include "world.h"
 
 enum { MILLISECOND = 1000, SECOND = 1000000, READ_MAX = 4 << 20 };
@@ -131,7 +133,15 @@ static void open_stream(scene_t *s, const char *protocol)
 static void write_all(scene_t *s, const void *data, size_t len)
 {
     assert_int_equal(minke__node_write(s->client->node, s->at_client.stream, data, len, s->world.now), len);
-    assert_int_equal(minke_transport_finish(s->client->transport, s->at_client.stream, s->world.now), MINKE_OK);
+    assert_int_equal(minke__node_finish(s->client->node, s->at_client.stream, s->world.now), MINKE_OK);
+}
+
+/* As a peer does that does not wait for the answer to its question: ours holds data back until it has come. */
+static void write_hastily(scene_t *s, const void *data, size_t len)
+{
+    minke_transport_t *transport = s->client->transport;
+    assert_int_equal(minke_transport_write(transport, s->at_client.stream, data, len, s->world.now), len);
+    assert_int_equal(minke_transport_finish(transport, s->at_client.stream, s->world.now), MINKE_OK);
 }
 
 /* ---- tests ---- */
@@ -272,10 +282,63 @@ static void a_refusal_is_heard_after_our_end(void **state)
     set_up(&s);
     assert_true(run(&s, 5 * SECOND, both_identified));
     open_stream(&s, "/nobody/1.0.0");
-    write_all(&s, "hello", 5);
+    write_hastily(&s, "hello", 5);
     assert_true(run(&s, 5 * SECOND, client_closed));
     assert_int_equal(s.at_client.error, MINKE_ERROR_UNSUPPORTED);
     tear_down(&s);
+}
+
+/* And when what follows the question is no message of the negotiation: whoever did not wait for the answer must have
+ * it. */
+static void a_refusal_is_heard_behind_early_data(void **state)
+{
+    (void)state;
+    scene_t s;
+    uint8_t data[5000];
+    memset(data, 0xff, sizeof data);
+    set_up(&s);
+    assert_true(run(&s, 5 * SECOND, both_identified));
+    open_stream(&s, "/nobody/1.0.0");
+    write_hastily(&s, data, sizeof data);
+    assert_true(run(&s, 5 * SECOND, client_closed));
+    assert_int_equal(s.at_client.error, MINKE_ERROR_UNSUPPORTED);
+    tear_down(&s);
+}
+
+static minke_sctp_t *sctp_of(const scene_t *s)
+{
+    return minke__endpoint_connection(s->client->transport, s->at_client.connection)->sctp;
+}
+
+/* Between two of us what is written leaves at once; for others it is kept, up to a limit, until they have agreed. All
+ * of it arrives, and in order. */
+static void early_data_arrives_in_order(void **state)
+{
+    (void)state;
+    enum { LIMIT = 256 * 1024, PROPOSAL = 33 };
+    static uint8_t data[LIMIT + 1];
+    for (size_t i = 0; i < sizeof data; i++) data[i] = (uint8_t)(i * 29 >> 5);
+    for (int waits = 0; waits < 2; waits++) {
+        const size_t limit = waits ? LIMIT : LIMIT - PROPOSAL;
+        scene_t s;
+        set_up(&s);
+        s.at_server.echoes = true;
+        assert_true(run(&s, 5 * SECOND, both_identified));
+        assert_true(minke__sctp_is_with_minke(sctp_of(&s)));
+        if (waits) sctp_of(&s)->with_minke = false;
+        open_stream(&s, "/echo/1.0.0");
+        minke_node_t *node = s.client->node;
+        const minke_stream_t stream = s.at_client.stream;
+        assert_int_equal(minke__node_write(node, stream, data, sizeof data, s.world.now), limit);
+        assert_int_equal(minke__node_write(node, stream, data, 1, s.world.now), MINKE_ERROR_AGAIN);
+        assert_int_equal(minke__node_finish(node, stream, s.world.now), MINKE_OK);
+        assert_int_equal(minke__node_finish(node, stream, s.world.now), MINKE_OK);
+        assert_int_equal(minke__node_write(node, stream, data, 1, s.world.now), MINKE_ERROR_STREAM_FINISHED);
+        assert_true(run(&s, 60 * SECOND, client_closed));
+        assert_int_equal(s.at_client.read, limit);
+        assert_memory_equal(s.at_client.data, data, limit);
+        tear_down(&s);
+    }
 }
 
 /* A stream on which nothing is said ends after ten seconds; the application never hears of it. */
@@ -324,6 +387,8 @@ int main(void)
         cmocka_unit_test(an_echo_by_the_application),
         cmocka_unit_test(an_unknown_protocol_is_refused),
         cmocka_unit_test(a_refusal_is_heard_after_our_end),
+        cmocka_unit_test(a_refusal_is_heard_behind_early_data),
+        cmocka_unit_test(early_data_arrives_in_order),
         cmocka_unit_test(a_silent_negotiation_times_out),
         cmocka_unit_test(protocols_have_sane_names),
     };

@@ -1,6 +1,6 @@
 // The go-libp2p peer: built once into build/, and again when its source changes.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { here, root } from './options.js';
 
 const source = `${here}go/`;
@@ -11,7 +11,7 @@ export function has_go() {
 }
 
 export function go_peer() {
-  const newest = Math.max(...['main.go', 'go.mod', 'go.sum'].map(name => statSync(`${source}${name}`).mtimeMs));
+  const newest = Math.max(...readdirSync(source).map(name => statSync(`${source}${name}`).mtimeMs));
   if (!existsSync(program) || statSync(program).mtimeMs < newest)
     execFileSync('go', ['build', '-o', program, '.'], { cwd: source, stdio: 'inherit' });
   return program;

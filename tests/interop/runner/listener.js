@@ -16,6 +16,7 @@ async function start(options, peer, log_path, with_test_protocols) {
   const [command, ...first] = command_of(options);
   const args = [...first, '--listen', peer.listen];
   if (with_test_protocols && options.listener !== 'go') args.push(TEST_PROTOCOLS);
+  if (options.key != null) args.push('--key', options.key);
   if (options.verbose && options.listener !== 'go') args.push('-vv');
   const listener = new LineProcess(command, args, log_path);
   const family = peer.listen.split('/')[1];

@@ -6,7 +6,8 @@ import { chromium_path, open_page, prepare_network } from './chromium.js';
 import { start_listener, start_shim } from './listener.js';
 import { cell_budget, narrow, plan } from './plan.js';
 import { go_peer, has_go } from './go.js';
-import { minke_dials } from './minke_dials.js';
+import { is_life, run_lives } from './lives.js';
+import { identify_answer, minke_dials } from './minke_dials.js';
 import { page_example } from './page_example.js';
 import { LineProcess, say_exit } from './processes.js';
 import { here, read_options, root } from './options.js';
@@ -61,7 +62,8 @@ async function run_node_job(options, peer, job, report) {
 }
 
 async function run_go_job(options, peer, job, report) {
-  const child = new LineProcess(go_peer(), ['-direct-version', `${job.version}`, job.address], `${logs}${peer.id}.peer.log`);
+  const child = new LineProcess(go_peer(), ['-direct-version', `${job.version}`, '-cells', job.cells.join(','),
+    job.address], `${logs}${peer.id}.peer.log`);
   child.each(report);
   return {
     done: child.find(line => line.event === 'done', 3_600_000).then(async line => {
@@ -96,7 +98,7 @@ async function run_job(options, peer, listener, address) {
     record(peer, name, 'not-run', 'minke listen has no --test-protocols');
   const job = {
     address,
-    cells: names,
+    cells: names.filter(name => !is_life(peer, name)),
     params: peer.params,
     strict: peer.strict,
     version: peer.version ?? 1,
@@ -146,7 +148,6 @@ async function judge_listener(peer, listener) {
 }
 
 async function run_peer(options, peer) {
-  peer.results = new Map();
   peer.strict = !options.self_test;
   // A js listener leaves about one of 10,000 channels that Chromium opens unanswered for good.
   if (options.self_test) peer.params = { ...peer.params, sequence: 300 };
@@ -155,26 +156,30 @@ async function run_peer(options, peer) {
     for (const cell of peer.cells) record(peer, cell, 'not-run', missing);
     return;
   }
+  const now = peer.cells.filter(name => !is_life(peer, name));
+  if (now.length === 0) return;
   let listener, shim;
   try {
-    const listens = { ...options, listener: peer.kind === 'minke' ? peer.listener ?? 'js' : options.self_test ? 'js' : 'minke' };
+    const listens = { ...options, listener: peer.kind === 'minke' ? peer.listener : options.self_test ? 'js' : 'minke' };
     listener = await start_listener(listens, peer, `${logs}${peer.id}.listener.log`);
     if (peer.kind === 'minke') {
-      await minke_dials(options, peer, listener.address, `${logs}${peer.id}.minke.log`, record);
+      await minke_dials(options, peer, listener, logs, record, line => on_report(peer, listener, line));
+      if (peer.listener === 'minke') await judge_listener(peer, listener);
       return;
     }
     if (peer.path != null)
       shim = await start_shim(listener.address, peer.path, options.seed, `${logs}${peer.id}.shim.log`);
     await run_job(options, peer, listener, shim?.address ?? listener.address);
+    if (peer.kind === 'go') await identify_answer(peer, listener, record);
     await judge_listener(peer, listener);
   } catch (error) {
-    for (const cell of peer.cells) record(peer, cell, 'fail', error.message);
+    for (const cell of now) record(peer, cell, 'fail', error.message);
   } finally {
     await shim?.stop();
     await listener?.stop();
   }
   peer.shim = shim?.lines.find(line => line.event === 'result');
-  for (const cell of peer.cells) record(peer, cell, 'not-run', 'the peer reported nothing');
+  for (const cell of now) record(peer, cell, 'not-run', 'the peer reported nothing');
 }
 
 /** Peers that mostly wait run beside the others, which take turns: two cores are not enough to measure two at once. */
@@ -182,7 +187,13 @@ async function run_all(options, peers) {
   const turns = async () => {
     for (const peer of peers.filter(each => !each.background)) await run_peer(options, peer);
   };
-  await Promise.all([...peers.filter(each => each.background).map(peer => run_peer(options, peer)), turns()]);
+  for (const peer of peers) peer.results = new Map();
+  const able = peers.filter(peer => what_is_missing(peer) == null);
+  await Promise.all([
+    ...able.map(peer => run_lives(options, peer, logs, record)),
+    ...peers.filter(each => each.background).map(peer => run_peer(options, peer)),
+    turns(),
+  ]);
 }
 
 async function write_json(options, peers, took_ms) {

@@ -1,10 +1,12 @@
-// The other way round: `minke dial` and its sisters against a listener of js-libp2p in Node.
+// The other way round: Minke dials a listener. The cells of the table run in a program of their own, the rest shows
+// `minke dial` and its sisters.
 import { createHash, randomBytes } from 'node:crypto';
 import { spawn } from 'node:child_process';
+import { dialer_program, is_life } from './lives.js';
 import { LineProcess, say_exit } from './processes.js';
 
-export const DIALS = ['dial', 'ping', 'identify-read', 'echo-8MiB', 'perf-up', 'perf-down', 'wrong-certhash',
-  'wrong-peer-id', 'nobody-there'];
+export const DIALS = ['minke-dial', 'minke-ping', 'minke-id', 'minke-cat', 'wrong-certhash', 'wrong-peer-id',
+  'nobody-there'];
 
 const MIB = 1024 * 1024;
 const sha256 = bytes => createHash('sha256').update(bytes).digest('hex');
@@ -57,14 +59,15 @@ function dials_of(options, address, log_path) {
   const minke = (...args) => run(options, log_path, args);
   const other_hash = `u${Buffer.concat([Buffer.from([0x12, 0x20]), Buffer.alloc(32, 7)]).toString('base64url')}`;
   return {
-    dial: async () => `set up in ${must_succeed(await minke('dial', address)).setup_ms.toFixed(0)} ms`,
-    ping: async () => `median ${must_succeed(await minke('ping', '-c', '20', '-i', '0', address)).median_ms.toFixed(1)} ms`,
-    'identify-read': async () => {
+    'minke-dial': async () => `set up in ${must_succeed(await minke('dial', address)).setup_ms.toFixed(0)} ms`,
+    'minke-ping': async () =>
+      `median ${must_succeed(await minke('ping', '-c', '20', '-i', '0', address)).median_ms.toFixed(1)} ms`,
+    'minke-id': async () => {
       const { agent, protocols } = must_succeed(await minke('id', address));
       if (!protocols.includes('/ipfs/ping/1.0.0')) throw new Error(`no ping among ${protocols}`);
       return `${agent}, ${protocols.length} protocols`;
     },
-    'echo-8MiB': async () => {
+    'minke-cat': async () => {
       const bytes = randomBytes(8 * MIB);
       const back = await echo_through_cat(options, address, bytes);
       if (sha256(back) !== sha256(bytes)) throw new Error(`other bytes came back, ${back.length} of them`);
@@ -86,14 +89,35 @@ function dials_of(options, address, log_path) {
   };
 }
 
-export async function minke_dials(options, peer, address, log_path, record) {
-  const dials = dials_of(options, address, log_path);
-  for (const cell of peer.cells.filter(name => dials[name] != null)) {
+/** The cells of tests/interop/dialer/cells.c, on one connection. */
+async function run_dialer(peer, address, cells, log_path, report) {
+  const child = new LineProcess(dialer_program, [`${peer.version ?? 1}`, address, ...cells], log_path);
+  child.each(report);
+  const done = await child.find(line => line.event === 'done', 240_000);
+  const exit = await child.stop();
+  if (done == null) throw new Error(`the dialer ended early: ${say_exit(exit)}`);
+}
+
+/** As the listener tells it. */
+export async function identify_answer(peer, listener, record) {
+  const line = await listener.find(each => each.event === 'identified' && each.peer === peer.dialled, 10_000);
+  if (line != null) record(peer, 'identify-answer', 'pass', `it read: ${line.agent}`);
+  else record(peer, 'identify-answer', 'fail', 'the listener did not read our identify within 10 s');
+}
+
+export async function minke_dials(options, peer, listener, logs, record, report) {
+  const address = listener.address;
+  const log_path = name => `${logs}${peer.id}.${name}.log`;
+  const attempt = async (cell, run) => {
     const begun = Date.now();
     try {
-      record(peer, cell, 'pass', await dials[cell](), Date.now() - begun);
+      record(peer, cell, 'pass', await run(), Date.now() - begun);
     } catch (error) {
       record(peer, cell, 'fail', error.message, Date.now() - begun);
     }
-  }
+  };
+  await run_dialer(peer, address, peer.cells.filter(name => !is_life(peer, name)), log_path('dialer'), report);
+  await identify_answer(peer, listener, record);
+  const dials = dials_of(options, address, log_path('minke'));
+  for (const cell of peer.cells.filter(name => dials[name] != null)) await attempt(cell, dials[cell]);
 }

@@ -1,7 +1,9 @@
-// Which peers run which cells. A peer is one dialer set up one way, with a listener process of its own.
+// Which peers run which cells. A peer is one dialer set up one way, with a listener process of its own; kind 'minke' is the other way
+// round, Minke dials the peer.
 import '../peers/polyfill.js';
 import { cells } from '../peers/cells.js';
 import { DIALS } from './minke_dials.js';
+import { is_life, LIVES } from './lives.js';
 
 const LOSSY = ['lossy-echo-8MiB', 'lossy-streams-2000'];
 const PLAIN = cells.map(cell => cell.name).filter(name => !LOSSY.includes(name));
@@ -27,21 +29,25 @@ export function plan({ all, lanes, require }) {
   const chromium_v1 = { family: 'chromium', kind: 'chromium', version: 1, listen: IP4 };
   const chromium_v2 = { ...chromium_v1, version: 2, trials: NO_MUNGING };
   // Building go-libp2p takes minutes, so it runs when it is asked for.
-  const go = { family: 'go', kind: 'go', listen: IP4, extra: true, cells: [...AROUND, 'ping', 'identify-read', 'echo-sizes',
-    'echo-8MiB', 'streams-256', 'streams-2000', 'unsupported', 'silence'] };
+  const go = { family: 'go', kind: 'go', listen: IP4, extra: true, cells: [...AROUND, ...PLAIN] };
+  const minke = { kind: 'minke', listen: IP4, cells: ['dial', ...PLAIN, ...DIALS] };
+  const own = { ...minke, family: 'minke', listener: 'minke', cells: [...minke.cells, ...LAST] };
   const lossy = { path: PATH, background: true, cells: [...LOSSY, 'clean-exit'], params: { ...SLOW, lanes } };
   const peers = [
     { id: 'js-lossy', ...node, ...lossy },
     { id: 'chromium-v2-lossy', ...chromium_v2, ...lossy },
     { id: 'chromium-v1-lossy', ...chromium_v1, ...lossy, extra: true },
-    { id: 'js', ...node, cells: [...AROUND, ...PLAIN] },
+    { id: 'js', ...node, cells: [...AROUND, ...PLAIN, ...LIVES] },
     { id: 'js-ip6', ...node, listen: IP6, cells: [...AROUND, ...(all ? PLAIN : FEW)] },
     { id: 'chromium-v1', ...chromium_v1, cells: [...AROUND, ...PLAIN] },
     { id: 'chromium-v2', ...chromium_v2, cells: ['munging-refused', ...AROUND, ...PLAIN] },
-    { id: 'to-js', family: 'js', kind: 'minke', listen: IP4, cells: DIALS },
-    { id: 'go-v1', ...go, version: 1 },
+    { id: 'to-js', ...minke, family: 'js', listener: 'js', cells: [...minke.cells, ...LIVES] },
+    { id: 'minke-ip4', ...own, cells: [...own.cells, ...LIVES] },
+    { id: 'minke-ip6', ...own, listen: IP6, version: 2 },
+    { id: 'go-v1', ...go, version: 1, cells: [...go.cells, ...LIVES] },
     { id: 'go-v2', ...go, version: 2 },
-    { id: 'to-go', family: 'go', kind: 'minke', listener: 'go', listen: IP4, cells: DIALS.filter(name => !name.startsWith('perf')), extra: true },
+    { id: 'to-go-v1', ...minke, family: 'go', listener: 'go', extra: true, cells: [...minke.cells, ...LIVES] },
+    { id: 'to-go-v2', ...minke, family: 'go', listener: 'go', extra: true, version: 2 },
   ];
   const asked_for = peer => require.includes(peer.family);
   return peers.map(peer => ({ params: {}, ...peer, chosen: all || !peer.extra || (peer.family === 'go' && asked_for(peer)) }));
@@ -58,12 +64,13 @@ export function narrow(peers, only) {
     const wanted = names.split(',');
     for (const name of wanted)
       if (!peer.cells.includes(name)) throw new Error(`--only ${word}: ${id} has ${peer.cells.join(', ')}`);
-    return { ...peer, cells: peer.cells.filter(name => name === 'dial' || wanted.includes(name)) };
+    const dials = wanted.some(name => !is_life(peer, name));
+    return { ...peer, cells: peer.cells.filter(name => (name === 'dial' && dials) || wanted.includes(name)) };
   });
 }
 
 export function cell_order() {
-  return [...new Set([...FIRST, ...cells.map(cell => cell.name), ...DIALS, ...LAST])];
+  return [...new Set([...FIRST, ...cells.map(cell => cell.name), ...DIALS, ...LAST, ...LIVES])];
 }
 
 export const cell_budget = name => cells.find(cell => cell.name === name)?.budget ?? 0;

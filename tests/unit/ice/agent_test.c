@@ -582,7 +582,7 @@ static void dialer_gives_up(void **state)
     assert_int_equal(minke__ice_deadline(f.agent), 10 * SECOND);
     minke__ice_tick(f.agent, 10 * SECOND);
     assert_state_is(&f, MINKE_ICE_FAILED);
-    assert_string_equal(minke__ice_close_reason(f.agent)->text, "no connectivity check was answered");
+    assert_non_null(strstr(minke__ice_close_reason(f.agent)->text, "no check was answered"));
     assert_int_equal(minke__ice_add_pair(f.agent, &path, 0), MINKE_ERROR_STATE);
     assert_int_equal(adopt_pair(f.agent, &path, true, true, 0, 0, 0), MINKE_ERROR_STATE);
     tear_down(&f);
@@ -640,6 +640,26 @@ static void dialer_survives_role_conflict(void **state)
     assert_memory_not_equal(check.data + 8, again.data + 8, 12);
     answer_to_dialer(&f, &again, 0, 150 * MS);
     assert_state_is(&f, MINKE_ICE_CONNECTED);
+    tear_down(&f);
+}
+
+/* What sends back our own checks is no listener; it must not pass for one that knows the credentials. */
+static void dialer_is_not_fooled_by_an_echo(void **state)
+{
+    (void)state;
+    fixture_t f;
+    set_up(&f, true);
+    minke_path_t path = test_path(1, 1);
+    assert_int_equal(minke__ice_add_pair(f.agent, &path, 0), MINKE_OK);
+    test_datagram_t check = {.len = 0}, answer = {.len = 0};
+    assert_int_equal(drain(&f, 0, &path, &check), 1);
+    const minke_stun_message_t reflected = test_parsed(&check);
+    assert_false(minke__ice_recv(f.agent, &reflected, &path, 40 * MS));
+    assert_int_equal(drain(&f, 40 * MS, &path, &answer), 0);
+    assert_state_is(&f, MINKE_ICE_CHECKING);
+    minke__ice_tick(f.agent, 10 * SECOND);
+    assert_state_is(&f, MINKE_ICE_FAILED);
+    assert_non_null(strstr(minke__ice_close_reason(f.agent)->text, "our own checks came back"));
     tear_down(&f);
 }
 
@@ -779,6 +799,7 @@ int main(void)
         cmocka_unit_test(dialer_gives_up),
         cmocka_unit_test(dialer_nominates_the_first),
         cmocka_unit_test(dialer_survives_role_conflict),
+        cmocka_unit_test(dialer_is_not_fooled_by_an_echo),
         cmocka_unit_test(dialer_asks_for_consent),
         cmocka_unit_test(bounds_its_answers),
         cmocka_unit_test(keeps_clear_of_odd_clocks),

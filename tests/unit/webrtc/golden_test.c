@@ -60,6 +60,19 @@ static void drain(replay_t *r, const uint8_t *request)
     while (minke_transport_event(r->transport, &event)) continue;
 }
 
+/* The capture's listening socket is the first that is asked for: number 1. */
+static void open_listener(replay_t *r)
+{
+    const minke_address_t any = {.port = 9090, .family = MINKE_FAMILY_IP4};
+    minke_transport_event_t event;
+    minke_socket_t socket;
+    assert_int_equal(minke_transport_listen(r->transport, &any, &socket), MINKE_OK);
+    assert_true(minke_transport_event(r->transport, &event));
+    assert_int_equal(event.type, MINKE_TRANSPORT_SOCKET_OPEN);
+    assert_int_equal(socket, 1);
+    assert_int_equal(minke_transport_socket_opened(r->transport, socket, &any, 1000), MINKE_OK);
+}
+
 static void feed(replay_t *r, uint8_t *data, size_t len)
 {
     static const minke_path_t path = {1,
@@ -85,6 +98,7 @@ static void replay_dialer(const char *name)
     options.allocator = test.env.allocator;
     options.random = test.env.random;
     assert_int_equal(minke_transport_new(&options, &r.transport), MINKE_OK);
+    open_listener(&r);
     FILE *file = open_capture(name);
     for (char direction; (direction = next_line(file, data, &len)) != 0;) {
         const bool check = data[0] == 0 && data[1] == 1;
@@ -102,6 +116,33 @@ static void replay_dialer(const char *name)
     assert_int_equal(counters->stun_refused + counters->stun_malformed + counters->dtls_record_malformed, 0);
     minke_transport_free(r.transport);
     assert_int_equal(test.blocks, 0);
+}
+
+/* The same datagrams at the socket of a dial: nobody comes in over it, and nobody is answered. */
+static void a_dials_socket_takes_nobody_in(void **state)
+{
+    (void)state;
+    static const char *const addr =
+        "/ip4/198.51.100.1/udp/9/webrtc-direct/certhash/uEiAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    const minke_address_t bound = {.port = 9090, .family = MINKE_FAMILY_IP4};
+    replay_t r = {0};
+    minke_transport_event_t event;
+    minke_connection_t connection;
+    uint8_t data[DATAGRAM_MAX];
+    size_t len;
+    assert_int_equal(minke_transport_new(NULL, &r.transport), MINKE_OK);
+    assert_int_equal(minke_transport_dial(r.transport, &addr, 1, 2, 1000, &connection), MINKE_OK);
+    assert_true(minke_transport_event(r.transport, &event));
+    assert_int_equal(minke_transport_socket_opened(r.transport, event.socket, &bound, 1000), MINKE_OK);
+    FILE *file = open_capture("chromium-v2-udp.txt");
+    for (char direction; (direction = next_line(file, data, &len)) != 0;) {
+        if (direction == '>') feed(&r, data, len);
+    }
+    (void)fclose(file);
+    assert_int_equal(r.answers, 0);
+    assert_int_equal(r.flights, 0);
+    assert_true(minke_transport_counters(r.transport)->datagrams_unknown_source > 0);
+    minke_transport_free(r.transport);
 }
 
 static void chromium_v1(void **state)
@@ -200,6 +241,7 @@ static void sctp_packets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_dials_socket_takes_nobody_in),
         cmocka_unit_test(chromium_v1),
         cmocka_unit_test(chromium_v2),
         cmocka_unit_test(node_v1),
