@@ -4,7 +4,7 @@
 #include "sctp/association.h"
 
 /* Gap blocks are 16-bit offsets; more of them than this pay off for nobody. */
-enum { TSN_WINDOW = 65535, GAP_BLOCKS_MAX = 128, EARLY_MAX = 32, EARLY_GAP_BLOCKS_MAX = 16 };
+enum { TSN_WINDOW = 65535, GAP_BLOCKS_MAX = 128, EARLY_MAX = 32, EARLY_GAP_BLOCKS_MAX = 16, SACK_REPEATS = 3 };
 
 void minke__sctp_arrival_start(minke_sctp_t *sctp)
 {
@@ -35,7 +35,10 @@ bool minke__sctp_window_is_shut(const minke_sctp_t *sctp)
 
 /* -- SACK out ----------------------------------------------------------------------------------------------------- */
 
-bool minke__sctp_sack_pending(const minke_sctp_t *sctp) { return sctp->in.sack_due || sctp->in.unacknowledged_n > 0; }
+bool minke__sctp_sack_pending(const minke_sctp_t *sctp)
+{
+    return sctp->in.sack_due || sctp->in.unacknowledged_n > 0 || sctp->in.sack_repeats > 0;
+}
 
 void minke__sctp_recv_end(minke_sctp_t *sctp, minke_time_t now)
 {
@@ -78,6 +81,7 @@ void minke__sctp_write_sack(minke_sctp_t *sctp, minke_writer_t *w)
     sctp->in.since_early = 0;
     sctp->in.early_stride = 0;
     sctp->in.sack_due = false;
+    if (sctp->in.sack_repeats > 0) sctp->in.sack_repeats--;
     minke__sctp_timers_sack_sent(sctp);
 }
 
@@ -157,6 +161,9 @@ static bool is_duplicate(minke_sctp_t *sctp, uint64_t tsn)
     if (sctp->in.duplicates_n < MINKE_SCTP_DUPLICATES_MAX) {
         sctp->in.duplicates[sctp->in.duplicates_n++] = (uint32_t)tsn;
     }
+    /* A SACK of ours was lost, and may be again. At 18 % loss a sender once was not heard for 30 s, with packets of
+     * ours on their way all the time: they carry the SACK too. */
+    sctp->in.sack_repeats = SACK_REPEATS;
     sctp->in.sack_now = true;
     return true;
 }

@@ -111,6 +111,7 @@ struct minke_sctp {
         uint32_t early_n;
         uint32_t early_stride; /* packets between two of them */
         uint32_t since_early;
+        uint8_t sack_repeats; /* packets with DATA of ours that still say again what has arrived */
         bool packet_has_data;
         bool sack_now; /* this train deserves one at once */
         bool sack_due;

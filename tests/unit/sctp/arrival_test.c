@@ -130,6 +130,25 @@ static void reports_gaps_and_duplicates_at_once(void **state)
     script_free(&s);
 }
 
+/* A duplicate says that a SACK was lost. The next may be too, so packets that go anyway carry it again, a few times. */
+static void repeats_the_sack_after_a_duplicate(void **state)
+{
+    (void)state;
+    script_t s;
+    char sack[64];
+    warm(&s);
+    script_recv(&s, "%s", script_data(T, 1, 0, "BE", "a"));
+    (void)snprintf(sack, sizeof sack, "03000014 %08x 00200000 00000001 %08x", T, T);
+    script_expect(&s, "%s", sack);
+    for (int i = 0; i < 4; i++) {
+        script_message(&s, 1, "x");
+        assert_true(script_take(&s));
+        (void)snprintf(sack, sizeof sack, "03000010%08x0020000000000000", T);
+        assert_int_equal(strncmp(script_chunks(&s), sack, strlen(sack)) == 0, i < 2);
+    }
+    script_free(&s);
+}
+
 /* dcSCTP and usrsctp send only so much per SACK, and count SACKs with a hole. */
 static void acknowledges_a_train_as_if_packets_came_singly(void **state)
 {
@@ -468,6 +487,7 @@ int main(void)
         cmocka_unit_test(any_order_will_do),
         cmocka_unit_test(acknowledges_every_second_packet_and_in_time),
         cmocka_unit_test(reports_gaps_and_duplicates_at_once),
+        cmocka_unit_test(repeats_the_sack_after_a_duplicate),
         cmocka_unit_test(acknowledges_a_train_as_if_packets_came_singly),
         cmocka_unit_test(thins_out_the_sacks_of_a_long_train),
         cmocka_unit_test(refuses_what_does_not_continue_a_message),
