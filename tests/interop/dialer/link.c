@@ -128,7 +128,7 @@ bool link_turn(link_t *link, double until)
 static void on_trace(void *user, const minke_trace_event_t *event)
 {
     link_t *link = user;
-    if (strcmp(event->name, "stream_opened") == 0 && event->value < IDS_MAX) link->ids[event->value] = 1;
+    if (event->id == MINKE_TRACE_STREAM_OPENED && event->value < IDS_MAX) link->ids[event->value] = 1;
 }
 
 bool link_dial(link_t *link, const char *addr, int version)
