@@ -52,6 +52,7 @@ class RawEvent(ctypes.Structure):
         ("error", _int),
         ("error_code", ctypes.c_uint32),
         ("close", Close),
+        ("user", ctypes.c_void_p),
     ]
 
 

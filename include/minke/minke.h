@@ -73,6 +73,7 @@ typedef struct minke_event {
     int error;                     /**< STREAM_CLOSED: MINKE_OK or why */
     uint32_t error_code;           /**< STREAM_CLOSED by reset: the remote's code, 0 if it gave none */
     minke_close_t close;           /**< why not, or why no longer */
+    void *user;                    /**< what you set on the stream; with the events of a connection, on that */
 } minke_event_t;
 
 /**
@@ -147,6 +148,17 @@ MINKE_API int minke_stream_finish(minke_host_t *host, minke_stream_t stream);
 MINKE_API int minke_stream_reset(minke_host_t *host, minke_stream_t stream, uint32_t code);
 /** Wants no more of what the remote sends. As minke_transport_stop. */
 MINKE_API int minke_stream_stop(minke_host_t *host, minke_stream_t stream, uint32_t code);
+
+/** Hangs something of yours on a stream: each of its events from now on carries it in `user`, so that you need no table
+ * of streams. The host does not look at it; STREAM_CLOSED is the last event that has it, and the place to free it.
+ * MINKE_ERROR_STALE. */
+MINKE_API int minke_stream_set_user(minke_host_t *host, minke_stream_t stream, void *user);
+/** What was set; NULL: nothing, or the stream has ended. */
+MINKE_API void *minke_stream_user(const minke_host_t *host, minke_stream_t stream);
+/** The same for a connection, from CONNECTED to DISCONNECTED. MINKE_ERROR_STALE, also before CONNECTED. */
+MINKE_API int minke_connection_set_user(minke_host_t *host, minke_connection_t connection, void *user);
+/** What was set; NULL: nothing, or the connection is not up. */
+MINKE_API void *minke_connection_user(const minke_host_t *host, minke_connection_t connection);
 
 /** What a peer said of itself, and nobody has checked. Strings and arrays are valid until the next minke_wait or
  * minke_poll, or the next minke_identify_get. */

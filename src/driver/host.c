@@ -354,6 +354,35 @@ void minke_self(const minke_host_t *host, char text[MINKE_PEER_BYTES])
     minke_transport_self(host->node->transport, text);
 }
 
+static int set_user(void **place, void *user)
+{
+    if (place == NULL) return MINKE_ERROR_STALE;
+    *place = user;
+    return MINKE_OK;
+}
+
+int minke_stream_set_user(minke_host_t *host, minke_stream_t stream, void *user)
+{
+    return set_user(minke__node_stream_user(host->node, stream), user);
+}
+
+void *minke_stream_user(const minke_host_t *host, minke_stream_t stream)
+{
+    void **place = minke__node_stream_user(host->node, stream);
+    return place != NULL ? *place : NULL;
+}
+
+int minke_connection_set_user(minke_host_t *host, minke_connection_t connection, void *user)
+{
+    return set_user(minke__node_connection_user(host->node, connection), user);
+}
+
+void *minke_connection_user(const minke_host_t *host, minke_connection_t connection)
+{
+    void **place = minke__node_connection_user(host->node, connection);
+    return place != NULL ? *place : NULL;
+}
+
 int minke_peer(const minke_host_t *host, minke_connection_t connection, char text[MINKE_PEER_BYTES])
 {
     return minke_transport_peer(host->node->transport, connection, text);

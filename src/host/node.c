@@ -435,15 +435,16 @@ static bool closed(minke_node_t *node, const minke_transport_event_t *from, mink
 {
     minke_node_connection_t *c = minke__node_connection(node, from->connection);
     node->event_peer[0] = 0;
-    if (c != NULL) {
-        memcpy(node->event_peer, c->peer, sizeof c->peer);
-        free_connection(node, c);
-    }
     *event = (minke_event_t){.type = MINKE_EVENT_DISCONNECTED,
                              .connection = from->connection,
                              .peer = node->event_peer,
                              .inbound = from->inbound,
-                             .close = from->close};
+                             .close = from->close,
+                             .user = c != NULL ? c->user : NULL};
+    if (c != NULL) {
+        memcpy(node->event_peer, c->peer, sizeof c->peer);
+        free_connection(node, c);
+    }
     return true;
 }
 
@@ -470,7 +471,8 @@ static bool stream_changed(minke_node_t *node, const minke_transport_event_t *fr
     *event = (minke_event_t){.type = from->type == MINKE_TRANSPORT_STREAM_READABLE ? MINKE_EVENT_STREAM_READABLE
                                                                                    : MINKE_EVENT_STREAM_WRITABLE,
                              .connection = from->connection,
-                             .stream = from->stream};
+                             .stream = from->stream,
+                             .user = s->user};
     return true;
 }
 
@@ -484,7 +486,8 @@ static bool stream_closed(minke_node_t *node, const minke_transport_event_t *fro
                              .connection = from->connection,
                              .stream = from->stream,
                              .error = s->refused ? MINKE_ERROR_UNSUPPORTED : from->error,
-                             .error_code = from->error_code};
+                             .error_code = from->error_code,
+                             .user = s->user};
     forget_stream(node, s);
     return known;
 }
@@ -511,8 +514,11 @@ static bool identified(minke_node_t *node, minke_event_t *event)
     node->identified = 0;
     if (c == NULL) return false;
     memcpy(node->event_peer, c->peer, sizeof c->peer);
-    *event = (minke_event_t){
-        .type = MINKE_EVENT_IDENTIFIED, .connection = c->id, .peer = node->event_peer, .inbound = c->inbound};
+    *event = (minke_event_t){.type = MINKE_EVENT_IDENTIFIED,
+                             .connection = c->id,
+                             .peer = node->event_peer,
+                             .inbound = c->inbound,
+                             .user = c->user};
     return true;
 }
 
@@ -522,7 +528,8 @@ bool minke__node_own_event(minke_node_t *node, minke_event_t *event, minke_time_
     if (node->identified != 0 && identified(node, event)) return true;
     if (minke__list_empty(&node->to_tell)) return false;
     minke_node_stream_t *s = MINKE_CONTAINER(node->to_tell.next, minke_node_stream_t, to_tell);
-    *event = (minke_event_t){.type = MINKE_EVENT_STREAM_READABLE, .connection = s->connection->id, .stream = s->id};
+    *event = (minke_event_t){
+        .type = MINKE_EVENT_STREAM_READABLE, .connection = s->connection->id, .stream = s->id, .user = s->user};
     if (s->tell_opened) {
         s->tell_opened = false;
         memcpy(node->event_protocol, s->protocol, sizeof s->protocol);
@@ -603,4 +610,16 @@ int minke__node_consume(minke_node_t *node, minke_stream_t stream, size_t len, m
     if (!is_application(s)) return MINKE_ERROR_STALE;
     if (s->negotiation != NULL) return MINKE_ERROR_INVALID;
     return minke_transport_consume(node->transport, stream, len, now);
+}
+
+void **minke__node_stream_user(const minke_node_t *node, minke_stream_t stream)
+{
+    minke_node_stream_t *s = stream_of(node, stream);
+    return is_application(s) ? &s->user : NULL;
+}
+
+void **minke__node_connection_user(const minke_node_t *node, minke_connection_t connection)
+{
+    minke_node_connection_t *c = minke__node_connection(node, connection);
+    return c != NULL ? &c->user : NULL;
 }

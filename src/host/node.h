@@ -39,6 +39,7 @@ struct minke_node_stream {
     minke_time_t give_up_at;
     minke_stream_t id;
     minke_node_connection_t *connection;
+    void *user; /* the application's */
     bool inbound;
     bool negotiated;
     bool refused; /* the remote does not speak the protocol */
@@ -57,6 +58,7 @@ struct minke_node_connection {
     minke_list_t siblings;
     minke_list_t streams;
     minke_connection_t id;
+    void *user; /* the application's */
     bool inbound;
     bool speaks_push; /* the remote's identify lists identify push */
     bool identified;
@@ -114,6 +116,9 @@ ssize_t minke__node_write(minke_node_t *node, minke_stream_t stream, const void 
 int minke__node_finish(minke_node_t *node, minke_stream_t stream, minke_time_t now);
 ssize_t minke__node_peek(minke_node_t *node, minke_stream_t stream, const uint8_t **data);
 int minke__node_consume(minke_node_t *node, minke_stream_t stream, size_t len, minke_time_t now);
+/* Where the application's pointer is kept; NULL: no such stream of the application, or no such connection. */
+void **minke__node_stream_user(const minke_node_t *node, minke_stream_t stream);
+void **minke__node_connection_user(const minke_node_t *node, minke_connection_t connection);
 MINKE_MUST_USE int minke__node_identify_get(minke_node_t *node, minke_connection_t connection,
                                             minke_identify_info_t *info);
 

@@ -21,6 +21,7 @@ typedef struct side {
     int error;
     size_t sent, received;
     bool wrong;
+    void *stream_user, *connection_user; /* what was set on those of this side */
     minke_close_t close;
 } side_t;
 
@@ -61,8 +62,16 @@ static void echo(side_t *side, minke_stream_t stream)
     if (n == 0) (void)minke_stream_finish(side->host, stream);
 }
 
+/* Each event carries what was set on what it is about. */
+static void check_user(side_t *side, const minke_event_t *event)
+{
+    if (event->stream != 0) assert_ptr_equal(event->user, side->stream_user);
+    else assert_ptr_equal(event->user, event->connection != 0 ? side->connection_user : NULL);
+}
+
 static void on_event(side_t *side, const minke_event_t *event)
 {
+    check_user(side, event);
     switch (event->type) {
     case MINKE_EVENT_LISTENING:
         if (side->addr[0] == 0) strcpy(side->addr, event->addr);
@@ -155,8 +164,17 @@ static void echo_over(const char *listen, int version)
     assert_int_equal(minke_dial(sides[1].host, sides[0].addr, version, &connection), MINKE_OK);
     assert_true(run(sides, &sides[1].connected));
     assert_int_equal(minke_open(sides[1].host, sides[1].connection, "/echo/1.0.0", &sides[1].stream), MINKE_OK);
+    sides[1].stream_user = &connection;
+    sides[1].connection_user = self;
+    assert_int_equal(minke_stream_set_user(sides[1].host, sides[1].stream, &connection), MINKE_OK);
+    assert_int_equal(minke_connection_set_user(sides[1].host, connection, self), MINKE_OK);
+    assert_ptr_equal(minke_stream_user(sides[1].host, sides[1].stream), &connection);
+    assert_ptr_equal(minke_connection_user(sides[1].host, connection), self);
     send_more(&sides[1]);
     assert_true(run(sides, &sides[1].closed));
+    assert_int_equal(minke_stream_set_user(sides[1].host, sides[1].stream, self), MINKE_ERROR_STALE);
+    assert_null(minke_stream_user(sides[1].host, sides[1].stream));
+    assert_null(minke_connection_user(sides[1].host, 77));
     assert_int_equal(sides[1].error, MINKE_OK);
     assert_int_equal(sides[1].received, ECHO_BYTES);
     assert_false(sides[1].wrong);
