@@ -7,9 +7,9 @@
 /* A stream must be negotiated, and an identify done, within this: js waits as long. */
 enum { STREAM_LIMIT = 10 * 1000000 };
 
-/* What an application may write before the remote has agreed to the protocol: as much as a stream buffers by default.
- */
-enum { EARLY_MAX = 256 * 1024 };
+/* What an application may write before the remote has agreed to the protocol: on a stream as much as it buffers by
+ * default, on all of a connection as much as those may hold unsent. */
+enum { EARLY_MAX = 256 * 1024, EARLY_TOTAL_MAX = 4 << 20 };
 
 static const minke_service_t *const services[] = {&minke__service_identify, &minke__service_push, &minke__service_ping,
                                                   &minke__service_perf};
@@ -52,6 +52,7 @@ static void free_stream(minke_node_t *node, minke_node_stream_t *s)
     minke__list_remove(&s->waiting);
     minke__list_remove(&s->to_tell);
     minke__byte_queue_free(&s->negotiation_out, &node->env);
+    s->connection->early -= s->early.len;
     minke__byte_queue_free(&s->early, &node->env);
     minke__free(&node->env, s->negotiation);
     minke__free(&node->env, s);
@@ -249,7 +250,9 @@ static void flush_early(minke_node_t *node, minke_node_stream_t *s)
     for (size_t n; (n = minke__byte_queue_peek(&s->early, &data)) > 0;) {
         const ssize_t taken = minke_transport_write(node->transport, s->id, data, n, node->now);
         if (taken == MINKE_ERROR_AGAIN || taken == MINKE_ERROR_NO_MEMORY) return;
-        minke__byte_queue_consume(&s->early, &node->env, taken > 0 ? (size_t)taken : n);
+        if (taken > 0) n = (size_t)taken;
+        minke__byte_queue_consume(&s->early, &node->env, n);
+        s->connection->early -= n;
     }
     if (s->finish_early) (void)minke_transport_finish(node->transport, s->id, node->now);
     s->finish_early = false;
@@ -570,11 +573,14 @@ static bool is_application(const minke_node_stream_t *s) { return s != NULL && s
 static ssize_t write_early(minke_node_t *node, minke_node_stream_t *s, const void *data, size_t len)
 {
     if (s->finish_early) return MINKE_ERROR_STREAM_FINISHED;
-    const size_t room = EARLY_MAX - s->early.len, taken = len < room ? len : room;
+    const size_t left = EARLY_TOTAL_MAX - s->connection->early;
+    const size_t room = left < EARLY_MAX - s->early.len ? left : EARLY_MAX - s->early.len;
+    const size_t taken = len < room ? len : room;
     if (taken == 0) return len == 0 ? 0 : MINKE_ERROR_AGAIN;
     if (minke__byte_queue_append(&s->early, minke__node_env(node, s->connection), data, taken) < 0) {
         return MINKE_ERROR_NO_MEMORY;
     }
+    s->connection->early += taken;
     return (ssize_t)taken;
 }
 

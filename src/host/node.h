@@ -58,7 +58,8 @@ struct minke_node_connection {
     minke_list_t siblings;
     minke_list_t streams;
     minke_connection_t id;
-    void *user; /* the application's */
+    void *user;   /* the application's */
+    size_t early; /* bytes that its streams keep back */
     bool inbound;
     bool speaks_push; /* the remote's identify lists identify push */
     bool identified;
