@@ -12,8 +12,10 @@ int main(void)
     if (minke_handle(host, "/echo/1.0.0") < 0) return 1;
 
     minke_event_t event;
+    setvbuf(stdout, NULL, _IOLBF, 0); /* a pipe has the address at once, too */
     while (minke_wait(host, &event, -1) == MINKE_OK) {
         if (event.type == MINKE_EVENT_LISTENING) puts(event.addr);
+        if (event.type == MINKE_EVENT_LISTEN_FAILED) break; /* event.close.text says why: the port is taken, for one */
         if (event.type != MINKE_EVENT_STREAM_READABLE && event.type != MINKE_EVENT_STREAM_WRITABLE) continue;
 
         const uint8_t *data;
@@ -26,4 +28,5 @@ int main(void)
         if (n == 0) minke_stream_finish(host, event.stream);
     }
     minke_host_free(host);
+    return 1;
 }

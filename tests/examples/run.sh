@@ -135,7 +135,7 @@ done
 
 name=echo # the one in README.md: nothing but the essential, so it has one port and waits for a terminal to print to
 if ! grep -qi ':2382 ' /proc/net/udp; then
-    ok "prints its address" start stdbuf -oL "$build/examples/echo"
+    ok "prints its address" start "$build/examples/echo"
     ok "echoes 3 MiB" cat_same one
     kill -TERM $server
     wait $server
