@@ -133,7 +133,7 @@ for name in poll_loop uv_loop event_loop transport_loop; do
     stops
 done
 
-name=echo # the one in README.md: nothing but the essential, so it has one port and waits for a terminal to print to
+name=echo # the one in README.md: nothing but the essential, so it has one port
 if ! grep -qi ':2382 ' /proc/net/udp; then
     ok "prints its address" start "$build/examples/echo"
     ok "echoes 3 MiB" cat_same one
