@@ -70,9 +70,10 @@ if (Native != null) globalThis.RTCPeerConnection = class extends Native {
 
   async setRemoteDescription(answer) {
     if (!this.unedited) return super.setRemoteDescription(answer);
-    const password = /^a=ice-pwd:(\S+)/m.exec(this.localDescription.sdp)[1];
-    const credential = `libp2p+webrtc+v2/${password}`;
+    const offered = name => new RegExp(`^a=${name}:(\\S+)`, 'm').exec(this.localDescription.sdp)[1];
+    const credential = `libp2p+webrtc+v2/${offered('ice-pwd')}`;
     const sdp = answer.sdp
+      .replace(/^a=mid:.*$/m, `a=mid:${offered('mid')}`) // js-libp2p answers 0; this second offer may have another
       .replace(/^a=ice-ufrag:.*$/m, `a=ice-ufrag:${credential}`)
       .replace(/^a=ice-pwd:.*$/m, `a=ice-pwd:${credential}`);
     return super.setRemoteDescription({ type: answer.type, sdp });
