@@ -35,6 +35,7 @@ typedef struct cat {
     bool out_blocked; /* stdout has no room now */
     bool closed;
     int error;
+    uint64_t sent, received; /* bytes of the stream */
 } cat_t;
 
 static int set_nonblocking(int fd)
@@ -67,6 +68,7 @@ static void stdin_to_stream(cat_t *c)
             break;
         }
         c->in_at += (size_t)n;
+        c->sent += (uint64_t)n;
     }
     if (!c->in_over || c->finished) return;
     (void)minke_stream_finish(c->dialing.host, c->stream);
@@ -89,6 +91,7 @@ static void stream_to_stdout(cat_t *c)
             return;
         }
         (void)minke_stream_consume(c->dialing.host, c->stream, (size_t)written);
+        c->received += (uint64_t)written;
     }
 }
 
@@ -100,14 +103,20 @@ static void tell_address(const char *addr)
     else (void)fprintf(stderr, "listening     %s\n", addr);
 }
 
+static int ended(const cat_t *c, int code, const char *layer, const char *error)
+{
+    return cli_result(code, layer, error,
+                      json_pack("{s:I, s:I}", "sent", (json_int_t)c->sent, "received", (json_int_t)c->received));
+}
+
 /* Returns -1 to go on, else the exit code. */
 static int on_event(cat_t *c, const minke_event_t *event)
 {
     switch (event->type) {
     case MINKE_EVENT_LISTENING: tell_address(event->addr); break;
     case MINKE_EVENT_LISTEN_FAILED:
-        cli_complain("cannot listen on %s: %s", event->addr, event->close.text);
-        return EXIT_LOCAL;
+        if (!cli_output.json) cli_complain("cannot listen on %s: %s", event->addr, event->close.text);
+        return ended(c, EXIT_LOCAL, "network", event->close.text);
     case MINKE_EVENT_STREAM_OPENED:
         if (c->stream == 0) c->stream = event->stream;
         else if (event->stream != c->stream) (void)minke_stream_reset(c->dialing.host, event->stream, 0);
@@ -119,8 +128,7 @@ static int on_event(cat_t *c, const minke_event_t *event)
         break;
     case MINKE_EVENT_DISCONNECTED:
         if (c->listens || event->connection != c->dialing.connection || c->closed) break;
-        cli_complain("%s: %s", minke_layer_name(event->close.layer), event->close.text);
-        return EXIT_REMOTE;
+        return ended(c, EXIT_REMOTE, minke_layer_name(event->close.layer), event->close.text);
     default: break;
     }
     return -1;
@@ -161,10 +169,10 @@ static int copy(cat_t *c)
         }
         sleep_until_something(c);
     }
-    if (c->error == MINKE_OK || cli_stopped()) return EXIT_DONE;
-    cli_complain("%s", c->error == MINKE_ERROR_UNSUPPORTED ? "the remote does not serve this protocol"
-                                                           : minke_error_text(c->error));
-    return EXIT_REMOTE;
+    if (c->error == MINKE_OK || cli_stopped()) return ended(c, EXIT_DONE, NULL, NULL);
+    return ended(c, EXIT_REMOTE, "host",
+                 c->error == MINKE_ERROR_UNSUPPORTED ? "the remote does not serve this protocol"
+                                                     : minke_error_text(c->error));
 }
 
 static int start_dialing(cat_t *c)
@@ -196,6 +204,7 @@ int cli_cat(int argc, char **argv)
 {
     static const struct option known[] = {CLI_DIALING_OPTIONS, {"listen", no_argument, NULL, 'L'}, {NULL, 0, NULL, 0}};
     static cat_t c;
+    cli_output.to_stderr = true;
     for (int option; (option = getopt_long(argc, argv, "vh", known, NULL)) != -1;) {
         bool valid = true;
         if (option == 'h') {
@@ -211,7 +220,6 @@ int cli_cat(int argc, char **argv)
         return EXIT_USAGE;
     }
     c.protocol = argv[argc - 1];
-    cli_output.to_stderr = true;
     int code = c.listens ? start_listening(&c) : start_dialing(&c);
     if (code < 0 && set_nonblocking(STDOUT_FILENO) == 0) code = copy(&c);
     cli_dialing_free(&c.dialing);

@@ -24,6 +24,8 @@ void cli_event(json_t *object, const char *format, ...) __attribute__((format(pr
 /* The last line of every command; returns the exit code. `layer` and `error` only when it failed; people are not told
  * the error again if cli_complain has said it better. */
 int cli_result(int exit_code, const char *layer, const char *error, json_t *fields);
+/* A command that gave up before it had a result to tell has it told here. Returns the exit code. */
+int cli_end(int exit_code);
 /* Narration on stderr, from this verbosity on. */
 void cli_note(int verbosity, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* "minke: ..." on stderr. */

@@ -32,6 +32,15 @@ static void print_help(FILE *out)
                 out);
 }
 
+/* Known before the options are read: a wrong one must be told as JSON too. */
+static bool wants_json(char **arguments)
+{
+    for (; *arguments != NULL && strcmp(*arguments, "--") != 0; arguments++) {
+        if (strcmp(*arguments, "--json") == 0) return true;
+    }
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -54,9 +63,10 @@ int main(int argc, char **argv)
         cli_print_counters();
         return EXIT_DONE;
     }
+    cli_output.json = wants_json(argv + 2);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        if (strcmp(argv[1], commands[i].name) == 0) return commands[i].run(argc - 1, argv + 1);
+        if (strcmp(argv[1], commands[i].name) == 0) return cli_end(commands[i].run(argc - 1, argv + 1));
     }
     cli_complain("no such command: %s; see minke --help", argv[1]);
-    return EXIT_USAGE;
+    return cli_end(EXIT_USAGE);
 }

@@ -6,7 +6,7 @@
 
 cli_output_t cli_output;
 
-static bool complained;
+static bool complained, has_result;
 
 void cli_event(json_t *object, const char *format, ...)
 {
@@ -27,6 +27,7 @@ void cli_event(json_t *object, const char *format, ...)
 int cli_result(int exit_code, const char *layer, const char *error, json_t *fields)
 {
     const bool ok = exit_code == EXIT_DONE;
+    has_result = true;
     if (cli_output.json) {
         json_t *object = json_pack("{s:s, s:b}", "event", "result", "ok", ok);
         if (!ok) {
@@ -40,6 +41,12 @@ int cli_result(int exit_code, const char *layer, const char *error, json_t *fiel
     }
     json_decref(fields);
     return exit_code;
+}
+
+int cli_end(int exit_code)
+{
+    if (!cli_output.json || has_result || exit_code == EXIT_DONE) return exit_code;
+    return cli_result(exit_code, "host", exit_code == EXIT_USAGE ? "wrong usage, see --help" : "see stderr", NULL);
 }
 
 void cli_note(int verbosity, const char *format, ...)

@@ -87,6 +87,9 @@ expect 0 '3 pings, round trip min/median/max' "$minke" ping -c 3 -i 0 "$addr"
 expect 0 'protocols  /ipfs/id/1.0.0' "$minke" id "$addr"
 expect 0 '"download_bytes":3000000' "$minke" perf --json --upload 1M --download 3000000 --streams 3 "$addr"
 expect 1 'the remote does not serve this protocol' "$minke" cat "$addr" /nobody/1.0.0
+expect 1 '"event":"result","ok":false,"layer":"host","error":"the remote does not serve this protocol","sent":0,"received":0' \
+    "$minke" cat --json "$addr" /nobody/1.0.0
+expect 2 '"event":"result","ok":false,"layer":"host","error":"wrong usage, see --help"' "$minke" dial --json --bogus
 other=$("$minke" key new other.key | sed -n 's/^peer id *//p')
 expect 1 'noise: ' "$minke" dial "${addr%/p2p/*}/p2p/$other"
 other_hash=$("$minke" key show other.key | sed -n 's/^certhash *//p')
