@@ -189,6 +189,7 @@ async function run_all(options, peers) {
   };
   for (const peer of peers) peer.results = new Map();
   const able = peers.filter(peer => what_is_missing(peer) == null);
+  if (able.some(peer => peer.family === 'go')) go_peer(); // a minute's work at first, during which nothing else moves here
   await Promise.all([
     ...able.map(peer => run_lives(options, peer, logs, record)),
     ...peers.filter(each => each.background).map(peer => run_peer(options, peer)),
