@@ -122,9 +122,10 @@ MINKE_API MINKE_MUST_USE int minke_dial_any(minke_host_t *host, const char *cons
 /** Ends a connection. DISCONNECTED follows. */
 MINKE_API int minke_close(minke_host_t *host, minke_connection_t connection);
 
-/** Opens a stream for a protocol. Up to 256 KiB may be written at once; they leave when the remote has agreed.
- * STREAM_OPENED tells that it has, STREAM_CLOSED with MINKE_ERROR_UNSUPPORTED that it does not. Errors as for
- * minke_transport_open, and MINKE_ERROR_INVALID: `protocol` is longer than 255 bytes. It is copied. */
+/** Opens a stream for a protocol. Up to 256 KiB may be written at once (4 MiB on all such streams of a connection);
+ * they leave when the remote has agreed. STREAM_OPENED tells that it has, STREAM_CLOSED with MINKE_ERROR_UNSUPPORTED
+ * that it does not. Errors as for minke_transport_open, and MINKE_ERROR_INVALID: `protocol` is longer than 255 bytes.
+ * It is copied. */
 MINKE_API MINKE_MUST_USE int minke_open(minke_host_t *host, minke_connection_t connection, const char *protocol,
                                         minke_stream_t *stream);
 

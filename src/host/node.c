@@ -573,13 +573,13 @@ static bool is_application(const minke_node_stream_t *s) { return s != NULL && s
 static ssize_t write_early(minke_node_t *node, minke_node_stream_t *s, const void *data, size_t len)
 {
     if (s->finish_early) return MINKE_ERROR_STREAM_FINISHED;
-    const size_t left = EARLY_TOTAL_MAX - s->connection->early;
-    const size_t room = left < EARLY_MAX - s->early.len ? left : EARLY_MAX - s->early.len;
+    const minke_env_t *env = minke__node_env(node, s->connection);
+    size_t room = minke__account_room(env->account); /* as a write to the stream itself: wait, do not run out */
+    if (room > EARLY_MAX - s->early.len) room = EARLY_MAX - s->early.len;
+    if (room > EARLY_TOTAL_MAX - s->connection->early) room = EARLY_TOTAL_MAX - s->connection->early;
     const size_t taken = len < room ? len : room;
     if (taken == 0) return len == 0 ? 0 : MINKE_ERROR_AGAIN;
-    if (minke__byte_queue_append(&s->early, minke__node_env(node, s->connection), data, taken) < 0) {
-        return MINKE_ERROR_NO_MEMORY;
-    }
+    if (minke__byte_queue_append(&s->early, env, data, taken) < 0) return MINKE_ERROR_NO_MEMORY;
     s->connection->early += taken;
     return (ssize_t)taken;
 }
