@@ -41,8 +41,8 @@ documented() {
 height_of() {
     case $1 in
     base) echo 0 ;;
-    stun | crypto | multiformats | pb) echo 1 ;;
-    sctp | dtls | ice | noise | yamux | multistream) echo 2 ;;
+    stun | crypto | multiformats | pb | http) echo 1 ;;
+    sctp | dtls | ice | noise | yamux | multistream | websocket | relay) echo 2 ;;
     stream) echo 3 ;;
     upgrade) echo 4 ;;
     webrtc) echo 5 ;;
