@@ -255,6 +255,16 @@ MINKE_API MINKE_MUST_USE int minke_transport_peer_key(const minke_transport_t *t
 MINKE_API size_t minke_transport_connections(const minke_transport_t *transport, minke_connection_t *connections,
                                              size_t capacity);
 
+/** What a connection goes over. */
+typedef enum minke_path_kind {
+    MINKE_PATH_DIRECT = 0,    /**< webrtc-direct: all that a transport has; the others are a host's */
+    MINKE_PATH_TCP,           /**< TCP */
+    MINKE_PATH_WEBSOCKET,     /**< a WebSocket over TCP */
+    MINKE_PATH_WEBSOCKET_TLS, /**< a WebSocket over TLS */
+    MINKE_PATH_RELAYED,       /**< a circuit over a relay */
+    MINKE_PATH_UNKNOWN        /**< a dial of several kinds that is not decided */
+} minke_path_kind_t;
+
 /** Figures of one connection. Bytes and chunks are counted since it began, the rest is as it is now. */
 typedef struct minke_connection_stats {
     bool inbound;
@@ -277,6 +287,8 @@ typedef struct minke_connection_stats {
     uint32_t streams;                                   /**< open now, both directions */
     size_t unread, unsent; /**< bytes: received and not consumed; written and not handed to SCTP */
     uint64_t memory;       /**< bytes that count against connection_memory_max now, a host's part included */
+    minke_path_kind_t kind; /**< what it goes over; what only webrtc-direct has (pairs, windows, losses) is zero elsewhere */
+    bool limited;           /**< the relay limits its time or its bytes */
 } minke_connection_stats_t;
 
 /** Figures of one connection, from its dial or its ClientHello on. MINKE_ERROR_STALE after CLOSED. */

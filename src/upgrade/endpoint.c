@@ -389,14 +389,13 @@ bool minke__bytes_inbound(const minke_byte_endpoint_t *e, minke_connection_t id)
     return c != NULL && c->inbound;
 }
 
-size_t minke__bytes_connections(const minke_byte_endpoint_t *e, minke_connection_t *connections, size_t capacity)
+minke_connection_t minke__bytes_after(const minke_byte_endpoint_t *e, minke_connection_t id)
 {
-    size_t n = 0;
-    for (const minke_list_t *node = e->everyone.next; node != &e->everyone; node = node->next, n++) {
-        if (n >= capacity) continue;
-        connections[n] = MINKE_CONTAINER(node, minke_byte_connection_t, siblings)->id | MINKE_BYTES_ID;
-    }
-    return n;
+    const minke_byte_connection_t *c = find(e, id);
+    if (c == NULL && id != 0) return 0;
+    const minke_list_t *next = c != NULL ? c->siblings.next : e->everyone.next;
+    if (next == &e->everyone) return 0;
+    return MINKE_CONTAINER(next, minke_byte_connection_t, siblings)->id | MINKE_BYTES_ID;
 }
 
 bool minke__bytes_stats(const minke_byte_endpoint_t *e, minke_connection_t id, minke_connection_stats_t *stats)

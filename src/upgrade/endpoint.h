@@ -8,21 +8,23 @@
  *     disconnected   the carrier has ended
  *     event          CONNECTED, CLOSED, STREAM_*: as of a transport. After CLOSED the carrier is to be closed
  *
- * Ids have their highest bit set, so that a host can tell them from those of its transport.
+ * Ids have a high bit set, so that a host can tell them from those of its transport.
  */
 #ifndef MINKE_UPGRADE_ENDPOINT_H
 #define MINKE_UPGRADE_ENDPOINT_H
 
 #include <minke/transport.h>
 
+#include "base/list.h"
 #include "multiformats/target.h"
 #include "upgrade/upgrade.h"
 
-#define MINKE_BYTES_ID (UINT64_C(1) << 63)
+#define MINKE_BYTES_ID (UINT64_C(1) << 62)
 static inline bool minke__is_bytes_id(uint64_t id) { return (id & MINKE_BYTES_ID) != 0; }
 
 /* What moves the bytes of a connection. Its owner embeds this at the front of what he knows of it. */
 typedef struct minke_carrier {
+    minke_list_t released;    /* its owner's: the connection has ended */
     minke_target_kind_t kind; /* TCP, WEBSOCKET or WEBSOCKET_TLS; of a circuit UNKNOWN */
     bool circuit;             /* a stream of another connection */
     bool limited;             /* a circuit with a limit of time or bytes */
@@ -77,9 +79,8 @@ const uint8_t *minke__bytes_peer_key(const minke_byte_endpoint_t *endpoint, mink
 /* What is allocated for a connection is charged to it, and freed under any env. NULL for a stale id. */
 const minke_env_t *minke__bytes_env(const minke_byte_endpoint_t *endpoint, minke_connection_t id);
 bool minke__bytes_inbound(const minke_byte_endpoint_t *endpoint, minke_connection_t id);
-/* Those that there are, oldest first, as minke_transport_connections. */
-size_t minke__bytes_connections(const minke_byte_endpoint_t *endpoint, minke_connection_t *connections,
-                                size_t capacity);
+/* To walk over them all, oldest first: the first after 0, and 0 after the last or a stale one. */
+minke_connection_t minke__bytes_after(const minke_byte_endpoint_t *endpoint, minke_connection_t id);
 /* False: stale. What datagrams alone have stays zero. */
 bool minke__bytes_stats(const minke_byte_endpoint_t *endpoint, minke_connection_t id, minke_connection_stats_t *stats);
 bool minke__bytes_is_busy(const minke_byte_endpoint_t *endpoint);
