@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/address.h"
@@ -57,6 +58,7 @@ static void free_carrier(minke_host_t *host, minke_tcp_carrier_t *c)
 {
     minke__watch_remove(host, &c->watch);
     if (c->watch.fd >= 0) (void)close(c->watch.fd);
+    minke__host_listeners_look_again(host);
     minke__list_remove(&c->siblings);
     minke__list_remove(&c->base.released);
     if (c->attempt != 0) minke__map_remove(&host->attempts, &c->by_attempt);
@@ -180,7 +182,7 @@ static bool check_layers(minke_host_t *host, minke_tcp_carrier_t *c)
     const minke_close_t *ended = minke__layers_close_reason(&c->layers);
     if (ended != NULL) {
         const minke_close_t reason = *ended;
-        pump_out(host, c); /* its answer to what ended it */
+        if (c->connection != 0) pump_out(host, c); /* its answer to what ended it */
         fail(host, c, &reason);
         return false;
     }
@@ -270,7 +272,7 @@ void minke__carrier_connect(minke_host_t *host, const minke_node_request_t *requ
     const minke_target_t *target = request->target;
     const uint64_t attempt = request->attempt;
     minke_tcp_carrier_t *c = new_carrier(host, target->kind, &target->address);
-    if (c == NULL || minke__layers_client(&c->layers, host, target, request->name) < 0) {
+    if (c == NULL || minke__layers_client(&c->layers, &host->node->env, target, request->name) < 0) {
         if (c != NULL) free_carrier(host, c);
         refuse(host, attempt, MINKE_ERROR_NO_MEMORY, "out of memory", "");
         return;
@@ -316,7 +318,7 @@ void minke__carrier_accept(minke_host_t *host, int fd, minke_target_kind_t kind,
     }
     c->watch.fd = fd;
     c->state = OPEN;
-    if (minke__layers_server(&c->layers, host, kind) < 0 || minke__watch_add(host, &c->watch, fd, EPOLLIN) < 0 ||
+    if (minke__layers_server(&c->layers, &host->node->env, kind) < 0 || minke__watch_add(host, &c->watch, fd, EPOLLIN) < 0 ||
         minke__node_accept(host->node, &c->base, host->now, &c->connection) < 0) {
         c->connection = 0;
         free_carrier(host, c);

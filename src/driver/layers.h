@@ -15,9 +15,9 @@ typedef struct minke_layers {
 } minke_layers_t;
 
 /* `name`: what the certificate and the Host field are for, "" for the IP address. MINKE_ERROR_NO_MEMORY. */
-MINKE_MUST_USE int minke__layers_client(minke_layers_t *layers, minke_host_t *host, const minke_target_t *target,
+MINKE_MUST_USE int minke__layers_client(minke_layers_t *layers, const minke_env_t *env, const minke_target_t *target,
                                         const char *name);
-MINKE_MUST_USE int minke__layers_server(minke_layers_t *layers, minke_host_t *host, minke_target_kind_t kind);
+MINKE_MUST_USE int minke__layers_server(minke_layers_t *layers, const minke_env_t *env, minke_target_kind_t kind);
 void minke__layers_free(minke_layers_t *layers);
 
 static inline bool minke__layers_is_plain(const minke_layers_t *layers) { return layers->websocket == NULL; }

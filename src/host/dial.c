@@ -497,6 +497,11 @@ bool minke__node_request(minke_node_t *node, minke_node_request_t *request, mink
     return true;
 }
 
+bool minke__node_has_request(const minke_node_t *node)
+{
+    return !minke__list_empty(&node->released) || !minke__list_empty(&node->attempts_to_do);
+}
+
 /* An attempt that the driver still works for. */
 static minke_node_attempt_t *answered(minke_node_t *node, uint64_t id, minke_attempt_state_t state, minke_time_t now)
 {

@@ -96,6 +96,7 @@ typedef struct minke_node_request {
 
 /* False: nothing to do. */
 bool minke__node_request(minke_node_t *node, minke_node_request_t *request, minke_time_t now);
+bool minke__node_has_request(const minke_node_t *node);
 /* Answers; an attempt that is gone is ignored. `reason`: a sentence for people. */
 void minke__node_resolved(minke_node_t *node, uint64_t attempt, const minke_multiaddr_t *addresses, size_t addresses_n,
                           const char *reason, minke_time_t now);

@@ -377,6 +377,14 @@ minke_carrier_t *minke__bytes_carrier(const minke_byte_endpoint_t *e, minke_conn
     return c != NULL ? c->carrier : NULL;
 }
 
+minke_carrier_t *minke__bytes_take_carrier(minke_byte_endpoint_t *e, minke_connection_t id)
+{
+    minke_byte_connection_t *c = find(e, id);
+    minke_carrier_t *carrier = minke__bytes_carrier(e, id);
+    if (c != NULL) c->carrier = NULL;
+    return carrier;
+}
+
 const minke_env_t *minke__bytes_env(const minke_byte_endpoint_t *e, minke_connection_t id)
 {
     const minke_byte_connection_t *c = find(e, id);
@@ -401,7 +409,7 @@ minke_connection_t minke__bytes_after(const minke_byte_endpoint_t *e, minke_conn
 bool minke__bytes_stats(const minke_byte_endpoint_t *e, minke_connection_t id, minke_connection_stats_t *stats)
 {
     const minke_byte_connection_t *c = find(e, id);
-    if (c == NULL) return false;
+    if (c == NULL || c->carrier == NULL) return false;
     *stats = (minke_connection_stats_t){.inbound = c->inbound,
                                         .layer = c->was_open ? MINKE_LAYER_HOST : MINKE_LAYER_NOISE,
                                         .last_step = c->was_open ? MINKE_LAYER_NOISE : MINKE_LAYER_NONE,

@@ -52,8 +52,9 @@ void minke__bytes_free(minke_byte_endpoint_t *endpoint);
  * close the carrier. */
 MINKE_MUST_USE int minke__bytes_add(minke_byte_endpoint_t *endpoint, minke_carrier_t *carrier, bool inbound,
                                     const minke_peer_id_t *expected, minke_time_t now, minke_connection_t *connection);
-/* As it was added; NULL for a stale id. With CLOSED its work is done. */
+/* As it was added; NULL for a stale id, and once it was taken back: with CLOSED its work is done. */
 minke_carrier_t *minke__bytes_carrier(const minke_byte_endpoint_t *endpoint, minke_connection_t id);
+minke_carrier_t *minke__bytes_take_carrier(minke_byte_endpoint_t *endpoint, minke_connection_t id);
 /* The bytes are changed (decrypted in place). A stale id is ignored. */
 void minke__bytes_recv(minke_byte_endpoint_t *endpoint, minke_connection_t id, uint8_t *data, size_t len,
                        minke_time_t now);
