@@ -138,6 +138,20 @@ static void all_together_have_their_own_limit(void **state)
     }
 }
 
+/* A bucket is not full before it is: what is left of a division counts too. */
+static void rounds_nothing_up(void **state)
+{
+    (void)state;
+    fixture_t f;
+    uint32_t source = 0, n = 0;
+    set_up(&f, 64, 999983);
+    while (take(&f, ip4(source++), SECOND)) n++;
+    assert_int_equal(n, 64);
+    for (n = 0; take(&f, ip4(source++), SECOND + 64);) n++;
+    assert_int_equal(n, 63);
+    tear_down(&f);
+}
+
 /* One that floods is refused on its own account, the others notice nothing. */
 static void a_flood_takes_nothing_from_others(void **state)
 {
@@ -251,6 +265,7 @@ int main(void)
         cmocka_unit_test(refusals_cost_nothing),
         cmocka_unit_test(what_is_one_source),
         cmocka_unit_test(all_together_have_their_own_limit),
+        cmocka_unit_test(rounds_nothing_up),
         cmocka_unit_test(a_flood_takes_nothing_from_others),
         cmocka_unit_test(a_clock_that_jumps_does_no_harm),
         cmocka_unit_test(evicts_who_was_served_longest_ago),
