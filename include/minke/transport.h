@@ -91,6 +91,14 @@ typedef struct minke_transport_options {
     minke_time_t handshake_after; /**< set-up must be done by then. Default 10 s for inbound, as go and js */
     minke_time_t dial_after;      /**< the same for a dial. Default 15 s */
     minke_time_t silent_after;    /**< nothing authentic received this long ends a connection. Default 30 s */
+
+    /** Be a STUN server too: a Binding Request without USERNAME (RFC 8489) to a listening socket is told the address
+     * that it came from. Default false: it is refused, as strangers are whom nobody has asked for. Takes 270 KiB. */
+    bool serve_stun;
+    /** Such answers per second, to all: 1 to 1,000,000. Default 1000, which is some 100 KB/s. Requests may come from
+     * addresses that are not the sender's: one IPv4 address or IPv6 /64 is answered 10 times at once, then 5 times per
+     * second, and no answer is more than 24 bytes larger than its request. What is over the limits is dropped. */
+    uint32_t stun_per_second_max;
 } minke_transport_options_t;
 
 /** Fills in every default, `size` included. */
