@@ -17,8 +17,8 @@ typedef struct minke_envelope_purpose {
     minke_slice_t payload_type;
 } minke_envelope_purpose_t;
 
-/* Appends an envelope to `out`. MINKE_ERROR_NO_SPACE, MINKE_ERROR_NO_MEMORY, or what the signer says; nothing is written
- * then. `env` is for a buffer that lives as long as the call. */
+/* Appends an envelope to `out`. MINKE_ERROR_NO_SPACE, MINKE_ERROR_NO_MEMORY, or what the signer says; nothing is
+ * written then. `env` is for a buffer that lives as long as the call. */
 MINKE_MUST_USE int minke__envelope_seal(const minke_env_t *env, const minke_identity_t *identity,
                                         const minke_envelope_purpose_t *purpose, minke_slice_t payload,
                                         minke_writer_t *out);
@@ -29,8 +29,8 @@ typedef struct minke_envelope {
 } minke_envelope_t;
 
 /*
- * Reads an envelope and verifies its signature. MINKE_ERROR_MALFORMED; MINKE_ERROR_UNSUPPORTED: another payload type, or
- * an unknown type of key; MINKE_ERROR_CRYPTO: the signature is wrong, or made for another domain;
+ * Reads an envelope and verifies its signature. MINKE_ERROR_MALFORMED; MINKE_ERROR_UNSUPPORTED: another payload type,
+ * or an unknown type of key; MINKE_ERROR_CRYPTO: the signature is wrong, or made for another domain;
  * MINKE_ERROR_NO_MEMORY. `out` is cleared unless MINKE_OK.
  */
 MINKE_MUST_USE int minke__envelope_open(const minke_env_t *env, const uint8_t *data, size_t len,
@@ -49,8 +49,8 @@ enum { MINKE_VOUCHER_BYTES = 1280 };
 MINKE_MUST_USE int minke__voucher_seal(const minke_env_t *env, const minke_identity_t *identity,
                                        const minke_peer_id_t *peer, uint64_t expire, minke_writer_t *out);
 /*
- * Reads a voucher that must have been made by `relay`, with its own key, for `peer`. Errors as minke__envelope_open, and
- * MINKE_ERROR_CRYPTO for a voucher of or for somebody else. Whether it has expired is for the caller to say, who
+ * Reads a voucher that must have been made by `relay`, with its own key, for `peer`. Errors as minke__envelope_open,
+ * and MINKE_ERROR_CRYPTO for a voucher of or for somebody else. Whether it has expired is for the caller to say, who
  * knows how far clocks are to be trusted. `out` is cleared unless MINKE_OK.
  */
 MINKE_MUST_USE int minke__voucher_open(const minke_env_t *env, const uint8_t *data, size_t len,

@@ -1,6 +1,6 @@
 /*
- * The messages of circuit relay v2 (spec/host.md 11): hop between a client and its relay, stop between the relay and the
- * one that is called. Each stream carries one request and one answer, then the bytes of the circuit:
+ * The messages of circuit relay v2 (spec/host.md 11): hop between a client and its relay, stop between the relay and
+ * the one that is called. Each stream carries one request and one answer, then the bytes of the circuit:
  *
  *     client                        relay                            target
  *       | hop RESERVE ------------->|                                  |
@@ -61,7 +61,7 @@ typedef struct minke_relay_limit {
 
 typedef struct minke_relay_reservation {
     bool present;
-    uint64_t expire;                                /* unix time in seconds */
+    uint64_t expire;                                    /* unix time in seconds */
     minke_slice_t addresses[MINKE_RELAY_ADDRESSES_MAX]; /* the relay's, without /p2p-circuit */
     size_t addresses_n;
     minke_slice_t voucher; /* an envelope (relay/envelope.h); NULL: absent */
@@ -74,8 +74,9 @@ typedef struct minke_relay_peer {
 } minke_relay_peer_t;
 
 /*
- * Both messages: they differ in the numbers of their fields, and only hop has a reservation. Slices lead into the input;
- * addresses are binary multiaddrs as they came, to be validated by whoever uses them; what does not fit is left out.
+ * Both messages: they differ in the numbers of their fields, and only hop has a reservation. Slices lead into the
+ * input; addresses are binary multiaddrs as they came, to be validated by whoever uses them; what does not fit is left
+ * out.
  */
 typedef struct minke_relay_message {
     uint64_t type;   /* minke_hop_type_t or minke_stop_type_t, or a number that we do not know */
@@ -86,8 +87,8 @@ typedef struct minke_relay_message {
 } minke_relay_message_t;
 
 /*
- * One message without its length prefix; later scalars win, lists add up. An absent type is 0, as go reads it: py-libp2p
- * leaves out what is 0. MINKE_ERROR_MALFORMED, also for a peer id that is none.
+ * One message without its length prefix; later scalars win, lists add up. An absent type is 0, as go reads it: early
+ * py-libp2p left out what is 0. MINKE_ERROR_MALFORMED, also for a peer id that is none.
  */
 MINKE_MUST_USE int minke__hop_read(const uint8_t *data, size_t len, minke_relay_message_t *out);
 MINKE_MUST_USE int minke__stop_read(const uint8_t *data, size_t len, minke_relay_message_t *out);
@@ -113,8 +114,8 @@ typedef struct minke_relay_inbox {
 void minke__relay_inbox_init(minke_relay_inbox_t *inbox, const minke_env_t *env);
 void minke__relay_inbox_free(minke_relay_inbox_t *inbox);
 /*
- * Takes the first `*taken` of `len` bytes. MINKE_OK: `message` and `len` are complete (and stay so: then nothing more is
- * taken); MINKE_ERROR_AGAIN: more has to come; MINKE_ERROR_MALFORMED: a length above MINKE_RELAY_MESSAGE_MAX or not
+ * Takes the first `*taken` of `len` bytes. MINKE_OK: `message` and `len` are complete (and stay so: then nothing more
+ * is taken); MINKE_ERROR_AGAIN: more has to come; MINKE_ERROR_MALFORMED: a length above MINKE_RELAY_MESSAGE_MAX or not
  * minimal; MINKE_ERROR_NO_MEMORY. After the last two the inbox is only good for being freed.
  */
 MINKE_MUST_USE int minke__relay_inbox_take(minke_relay_inbox_t *inbox, const uint8_t *data, size_t len, size_t *taken);
