@@ -38,7 +38,7 @@ typedef struct minke_relay_options {
     /* How long one lives, in whole seconds, at least one: peers are told so. 1 h (go, rust; js 2 h): a refresh costs
      * two small messages, and whoever has gone for good without a word holds a slot no longer than this. */
     minke_time_t reservation_after;
-    /* Circuits in all; 0: none are opened. 1024: at the limits below they move at most 2.3 MB/s in either direction. */
+    /* Circuits in all; 0: none are opened. 1024: at the limits below they move at most 1.1 MB/s in each direction. */
     uint32_t circuits_max;
     /* Of one peer, those that it opened and those that were opened to it counted together; 0: no limit. 16 (go): more
      * would let one peer take what many need, and a browser upgrades a circuit within seconds. */

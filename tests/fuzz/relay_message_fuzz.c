@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void assert_same(minke_slice_t a, minke_slice_t b)
 {
     assert((a.data == NULL) == (b.data == NULL) && a.len == b.len);
-    assert(a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+    assert(a.data == NULL || b.data == NULL || memcmp(a.data, b.data, a.len) == 0);
 }
 
 static void assert_same_lists(const minke_slice_t *a, size_t a_n, const minke_slice_t *b, size_t b_n)

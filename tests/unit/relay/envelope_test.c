@@ -128,21 +128,23 @@ static void for_and_of_the_right_ones(void **state)
     assert_int_equal(voucher.expire, 0);
 }
 
-/* Seals any payload as a voucher, with the key of the vectors' relay. */
-static int open_payload(test_env_t *test, const char *hex)
+/* Seals any payload as a voucher with this key, and opens it as one of the vectors' relay for their peer. */
+static int open_signed(test_env_t *test, const char *secret_hex, const char *hex)
 {
     static const uint8_t type[] = {0x03, 0x02};
     static const minke_envelope_purpose_t purpose = {"libp2p-relay-rsvp", {type, sizeof type}};
     uint8_t payload[256], out[512];
     minke_voucher_t voucher;
     const minke_peer_id_t peer = peer_of(PEER_KEY), relay_id = peer_of(RELAY_KEY);
-    minke_identity_t *relay = load(test, RELAY_SECRET);
+    minke_identity_t *signer = load(test, secret_hex);
     minke_writer_t w = minke__writer(out, sizeof out);
     const minke_slice_t slice = {payload, test_unhex(hex, payload, sizeof payload)};
-    assert_int_equal(minke__envelope_seal(&test->env, relay, &purpose, slice, &w), MINKE_OK);
-    minke__identity_free(relay);
+    assert_int_equal(minke__envelope_seal(&test->env, signer, &purpose, slice, &w), MINKE_OK);
+    minke__identity_free(signer);
     return minke__voucher_open(&test->env, out, w.len, &relay_id, &peer, &voucher);
 }
+
+static int open_payload(test_env_t *test, const char *hex) { return open_signed(test, RELAY_SECRET, hex); }
 
 static void payloads(void **state)
 {
@@ -157,8 +159,9 @@ static void payloads(void **state)
     assert_int_equal(open_payload(&test, "1227" PEER_ID), MINKE_ERROR_MALFORMED);
     assert_int_equal(open_payload(&test, "0a00 1227" PEER_ID), MINKE_ERROR_MALFORMED);
     assert_int_equal(open_payload(&test, PAYLOAD "18"), MINKE_ERROR_MALFORMED);
-    /* Signed by this relay, in the name of another. */
+    /* Signed by this relay, in the name of another; and in its name, by another. */
     assert_int_equal(open_payload(&test, "0a27" PEER_ID "1227" PEER_ID), MINKE_ERROR_CRYPTO);
+    assert_int_equal(open_signed(&test, secp256k1_private, PAYLOAD), MINKE_ERROR_CRYPTO);
     assert_int_equal(test.blocks, 0);
 }
 
