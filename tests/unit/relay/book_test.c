@@ -50,6 +50,7 @@ static void none_at_all(void **state)
     tear_down(&f);
 }
 
+/* The n-th allocation fails: a refusal, nothing left behind, and the next one finds all as it was. */
 static void lack_of_memory(void **state)
 {
     (void)state;
@@ -92,6 +93,7 @@ static void lack_of_memory(void **state)
     }
 }
 
+/* Moving to another address needs memory: without, the reservation stays where it was. */
 static void lack_of_memory_when_renewing(void **state)
 {
     (void)state;
@@ -107,6 +109,7 @@ static void lack_of_memory_when_renewing(void **state)
     tear_down(&f);
 }
 
+/* What the header promises, at numbers where tables have just grown. */
 static void what_it_costs(void **state)
 {
     (void)state;

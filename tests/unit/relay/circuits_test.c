@@ -30,6 +30,7 @@ static void what_is_denied(void **state)
     tear_down(&f);
 }
 
+/* Three of a peer, at either end, those that are still being asked for included; five in all. */
 static void so_many_circuits(void **state)
 {
     (void)state;
@@ -152,6 +153,7 @@ static void so_much_time(void **state)
     tear_down(&f);
 }
 
+/* Torn down with circuits that are due, told or not. */
 static void freed_with_circuits_due(void **state)
 {
     (void)state;

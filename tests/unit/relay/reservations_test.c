@@ -59,6 +59,7 @@ static void so_many_of_one_address(void **state)
     tear_down(&f);
 }
 
+/* A /64 is one, an IPv4 address is the same in either family, and what is not known is one, too. */
 static void what_one_address_is(void **state)
 {
     (void)state;
@@ -123,6 +124,7 @@ static void reservations_end_in_time(void **state)
     tear_down(&f);
 }
 
+/* A clock that goes back, or to its end, does no harm. */
 static void strange_clocks(void **state)
 {
     (void)state;
@@ -141,6 +143,7 @@ static void strange_clocks(void **state)
     tear_down(&f);
 }
 
+/* The connection that asked last holds it. */
 static void a_new_connection_takes_over(void **state)
 {
     (void)state;
