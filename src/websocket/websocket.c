@@ -158,7 +158,7 @@ static size_t take_head(minke_websocket_t *ws, const uint8_t *data, size_t len)
 void minke__websocket_recv(minke_websocket_t *ws, const uint8_t *data, size_t len)
 {
     const size_t taken = ws->state == MINKE_WEBSOCKET_HANDSHAKE ? take_head(ws, data, len) : 0;
-    if (ws->state == MINKE_WEBSOCKET_OPEN) minke__websocket_frames_recv(ws, data + taken, len - taken);
+    if (len > taken && ws->state == MINKE_WEBSOCKET_OPEN) minke__websocket_frames_recv(ws, data + taken, len - taken);
 }
 
 static size_t take_out(minke_byte_queue_t *queue, const minke_env_t *env, uint8_t *out, size_t capacity)

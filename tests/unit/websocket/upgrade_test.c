@@ -50,23 +50,23 @@ static void free_server(test_env_t *test, minke_websocket_t *ws)
 #define START "GET / HTTP/1.1\r\nHost: a\r\n"
 
 static const char *const good_requests[] = {
-    /* Chromium 150, a page over plain HTTP */
+    /* Chromium 156, captured; a page over plain HTTP */
     "GET / HTTP/1.1\r\nHost: 127.0.0.1:9090\r\nConnection: Upgrade\r\nPragma: no-cache\r\nCache-Control: no-cache\r\n"
-    "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 "
+    "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 "
     "Safari/537.36\r\nUpgrade: websocket\r\nOrigin: http://127.0.0.1:8080\r\nSec-WebSocket-Version: 13\r\n"
     "Accept-Encoding: gzip, deflate, br, zstd\r\nAccept-Language: en-US,en;q=0.9\r\n" KEY
     "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n",
-    /* Firefox */
+    /* in the manner of Firefox */
     "GET /p HTTP/1.1\r\nHost: [::1]:9090\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 "
     "Firefox/140.0\r\nAccept: */*\r\nAccept-Language: en-US,en;q=0.5\r\nAccept-Encoding: gzip, deflate, br, zstd\r\n"
     "Sec-WebSocket-Version: 13\r\nOrigin: null\r\nSec-WebSocket-Extensions: permessage-deflate\r\n" KEY
     "Sec-GPC: 1\r\nConnection: keep-alive, Upgrade\r\nCookie: theme=dark\r\nSec-Fetch-Dest: empty\r\n"
     "Sec-Fetch-Mode: websocket\r\nSec-Fetch-Site: cross-site\r\nPragma: no-cache\r\nCache-Control: no-cache\r\n"
     "Upgrade: websocket\r\n\r\n",
-    /* ws 8 of Node, as js-libp2p uses it */
+    /* ws 8.23 of Node, captured */
     "GET / HTTP/1.1\r\n" VERSION KEY "Connection: Upgrade\r\nUpgrade: websocket\r\n"
     "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\nHost: 127.0.0.1:9090\r\n\r\n",
-    /* gorilla, as go-libp2p uses it */
+    /* in the manner of gorilla/websocket, which go-libp2p uses */
     "GET / HTTP/1.1\r\nHost: 127.0.0.1:9090\r\nUser-Agent: Go-http-client/1.1\r\nConnection: Upgrade\r\n" KEY VERSION
     "Upgrade: websocket\r\n\r\n",
     /* any case, lists, several fields, an empty body */

@@ -226,7 +226,7 @@ static bool live_without(uint64_t n, bool for_good)
         for (int i = 0; i < 8; i++) {
             (void)!minke__websocket_write(e.ends[i % 2], data, i < 4 ? sizeof data : 10);
             ends_run(&e, 50000);
-            (void)!minke__websocket_read(e.ends[1 - i % 2], out, 100 + 20000 * (size_t)i);
+            (void)!minke__websocket_read(e.ends[1 - i % 2], out, 100 + 10000 * (size_t)i);
         }
         minke__websocket_close(e.ends[n % 2]);
         ends_run(&e, 50000);
