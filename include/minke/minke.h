@@ -59,8 +59,8 @@ typedef enum minke_event_type {
     MINKE_EVENT_STREAM_WRITABLE, /**< `stream`: something changed, write until told to stop */
     MINKE_EVENT_STREAM_CLOSED, /**< `stream`, `error` as for transport streams, MINKE_ERROR_UNSUPPORTED: the remote does
                                    not speak the protocol. The last event of a stream */
-    MINKE_EVENT_LISTEN_CLOSED /**< `addr`: it can no longer be dialled, a relay's for one; `close`: why. It comes back by
-                                   itself as LISTENING if it can */
+    MINKE_EVENT_LISTEN_CLOSED  /**< `addr`: it can no longer be dialled, a relay's for one; `close`: why. It comes back
+                                  by  itself as LISTENING if it can */
 } minke_event_type_t;
 
 /** Fields that a type does not name are zero or NULL. Strings are valid until the next minke_wait or minke_poll. */
@@ -72,11 +72,11 @@ typedef struct minke_event {
     const char *peer;              /**< a peer id, base58btc; authenticated */
     const char *protocol;          /**< as in minke_handle or minke_open */
     bool inbound;                  /**< the remote dialled, or opened the stream */
-    bool limited;                  /**< CONNECTED: over a relay that limits its time or bytes; see minke_allow_limited */
-    int error;                     /**< STREAM_CLOSED: MINKE_OK or why */
-    uint32_t error_code;           /**< STREAM_CLOSED by reset: the remote's code, 0 if it gave none */
-    minke_close_t close;           /**< why not, or why no longer */
-    void *user;                    /**< what you set on the stream; with the events of a connection, on that */
+    bool limited;        /**< CONNECTED: over a relay that limits its time or bytes; see minke_allow_limited */
+    int error;           /**< STREAM_CLOSED: MINKE_OK or why */
+    uint32_t error_code; /**< STREAM_CLOSED by reset: the remote's code, 0 if it gave none */
+    minke_close_t close; /**< why not, or why no longer */
+    void *user;          /**< what you set on the stream; with the events of a connection, on that */
 } minke_event_t;
 
 /**
@@ -100,17 +100,17 @@ MINKE_API int minke_timeout(const minke_host_t *host);
 
 /**
  * Listens on /ip4|ip6/../udp/../webrtc-direct, /tcp/.. or /tcp/../ws; port 0 takes any, an unspecified address all
- * interfaces. LISTENING events follow, one for each address, or LISTEN_FAILED (the port is taken, no such address here).
+ * interfaces. LISTENING events follow, one for each address, or LISTEN_FAILED (the port is taken, no such address
+ * here).
  * @return MINKE_OK; MINKE_ERROR_MALFORMED: no multiaddr; MINKE_ERROR_ADDRESS: not one of this form;
  *         MINKE_ERROR_NO_MEMORY.
  */
 MINKE_API MINKE_MUST_USE int minke_listen(minke_host_t *host, const char *multiaddr);
 
 /** Announces these instead of the interfaces' own addresses from now on, as the outside sees the listeners (port
- * forwarding, cloud, a proxy that does TLS): each stands for the listeners of its kind and family, /dns and /wss ones for
- * all of TCP or WebSocket. Call it before minke_listen; several calls add up, to eight.
- * MINKE_ERROR_MALFORMED; MINKE_ERROR_ADDRESS: of no form that can be dialled, or without address or port;
- * MINKE_ERROR_LIMIT. */
+ * forwarding, cloud, a proxy that does TLS): each stands for the listeners of its kind and family, /dns and /wss ones
+ * for all of TCP or WebSocket. Call it before minke_listen; several calls add up, to eight. MINKE_ERROR_MALFORMED;
+ * MINKE_ERROR_ADDRESS: of no form that can be dialled, or without address or port; MINKE_ERROR_LIMIT. */
 MINKE_API MINKE_MUST_USE int minke_announce(minke_host_t *host, const char *multiaddr);
 
 /** Serves a protocol from now on: STREAM_OPENED tells of each stream. `protocol` is copied, and has no newline.
@@ -127,11 +127,11 @@ MINKE_API MINKE_MUST_USE int minke_allow_limited(minke_host_t *host, const char 
 MINKE_API MINKE_MUST_USE int minke_dial(minke_host_t *host, const char *multiaddr, int version,
                                         minke_connection_t *connection);
 /**
- * Dials a peer at one or several of its addresses, up to MINKE_DIAL_ADDRESSES_MAX. CONNECTED or DISCONNECTED follows. They
- * may be of any kind: webrtc-direct (see minke_transport_dial, and `version`), /tcp/.., /tcp/../ws, /tcp/../wss or
- * /tls/ws with a certificate that this machine trusts, with /dns, /dns4 or /dns6 instead of the IP address, /dnsaddr/..,
- * and over a relay: RELAY/p2p-circuit/p2p/PEER with any of these as RELAY. The relay is connected to first where there
- * is no connection to it.
+ * Dials a peer at one or several of its addresses, up to MINKE_DIAL_ADDRESSES_MAX. CONNECTED or DISCONNECTED follows.
+ * They may be of any kind: webrtc-direct (see minke_transport_dial, and `version`), /tcp/.., /tcp/../ws, /tcp/../wss or
+ * /tls/ws with a certificate that this machine trusts, with /dns, /dns4 or /dns6 instead of the IP address,
+ * /dnsaddr/.., and over a relay: RELAY/p2p-circuit/p2p/PEER with any of these as RELAY. The relay is connected to first
+ * where there is no connection to it.
  *
  * Where all are webrtc-direct the first that answers is it; otherwise they are tried 250 ms apart, or at once when one
  * fails, and the first that proves who it is wins.

@@ -295,8 +295,9 @@ typedef struct minke_connection_stats {
     uint32_t streams;                                   /**< open now, both directions */
     size_t unread, unsent; /**< bytes: received and not consumed; written and not handed to SCTP */
     uint64_t memory;       /**< bytes that count against connection_memory_max now, a host's part included */
-    minke_path_kind_t kind; /**< what it goes over; what only webrtc-direct has (pairs, windows, losses) is zero elsewhere */
-    bool limited;           /**< the relay limits its time or its bytes */
+    minke_path_kind_t
+        kind;     /**< what it goes over; what only webrtc-direct has (pairs, windows, losses) is zero elsewhere */
+    bool limited; /**< the relay limits its time or its bytes */
 } minke_connection_stats_t;
 
 /** Figures of one connection, from its dial or its ClientHello on. MINKE_ERROR_STALE after CLOSED. */

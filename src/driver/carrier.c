@@ -318,7 +318,8 @@ void minke__carrier_accept(minke_host_t *host, int fd, minke_target_kind_t kind,
     }
     c->watch.fd = fd;
     c->state = OPEN;
-    if (minke__layers_server(&c->layers, &host->node->env, kind) < 0 || minke__watch_add(host, &c->watch, fd, EPOLLIN) < 0 ||
+    if (minke__layers_server(&c->layers, &host->node->env, kind) < 0 ||
+        minke__watch_add(host, &c->watch, fd, EPOLLIN) < 0 ||
         minke__node_accept(host->node, &c->base, host->now, &c->connection) < 0) {
         c->connection = 0;
         free_carrier(host, c);

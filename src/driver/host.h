@@ -43,7 +43,7 @@ struct minke_host {
     minke_node_t *node;
     minke_time_t now;
     int epoll;
-    minke_map_t sockets; /* id -> minke_host_socket_t */
+    minke_map_t sockets;     /* id -> minke_host_socket_t */
     minke_handles_t watches; /* what stands in epoll -> minke_watch_t */
     minke_list_t listeners;
     minke_host_announced_t announced[8];

@@ -2,8 +2,8 @@
 
 #include <assert.h>
 
-#include "base/wire.h"
 #include "base/address.h"
+#include "base/wire.h"
 
 /* The Host field: a name or an address, with the port unless it is that of the scheme (RFC 9110 7.2). */
 static void write_host(const minke_target_t *target, const char *name, uint16_t usual_port, char *out, size_t capacity)

@@ -154,8 +154,8 @@ bool minke__host_listener_failed(minke_host_t *host, minke_socket_t socket, cons
 
 /* ---- TCP and WebSocket ---- */
 
-/* Without a descriptor to spare nobody can be taken in, and the listener would stay readable for ever: it looks away until
- * some connection has gone. */
+/* Without a descriptor to spare nobody can be taken in, and the listener would stay readable for ever: it looks away
+ * until some connection has gone. */
 static void on_listener_ready(minke_host_t *host, minke_watch_t *watch, uint32_t events)
 {
     enum { ACCEPTS_PER_TURN = 64 };

@@ -36,7 +36,8 @@ int minke__tcp_listen(const minke_address_t *address, minke_address_t *bound)
     socklen_t len = minke__to_system(address, &system);
     const int fd = new_socket(&system);
     if (fd < 0) return MINKE_ERROR_SYSTEM;
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on); /* a restart finds its own connections in TIME_WAIT */
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on,
+                     sizeof on); /* a restart finds its own connections in TIME_WAIT */
     if (address->family == MINKE_FAMILY_IP6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0)
         return fail(fd);
     if (bind(fd, &system.any, len) < 0 || listen(fd, BACKLOG) < 0) return fail(fd);

@@ -1,6 +1,6 @@
 /*
- * Circuits (spec/host.md 11): a stream to a relay whose other end is a stream to another peer. It carries the bytes of a
- * connection of its own, upgraded like TCP: Noise tells who is really there, whatever the relay says.
+ * Circuits (spec/host.md 11): a stream to a relay whose other end is a stream to another peer. It carries the bytes of
+ * a connection of its own, upgraded like TCP: Noise tells who is really there, whatever the relay says.
  *
  *     dialer   hop stream   CONNECT --> relay,  <-- STATUS OK     then it is the initiator of Noise
  *     target   stop stream  relay --> CONNECT,  STATUS OK -->     then it is the responder

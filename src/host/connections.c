@@ -1,4 +1,5 @@
-/* The connections of a node, by the application's number, by the number below, and by peer; and the calls that name one. */
+/* The connections of a node, by the application's number, by the number below, and by peer; and the calls that name
+ * one. */
 #include <string.h>
 
 #include "base/address.h"

@@ -242,8 +242,7 @@ static void begin_direct(minke_node_t *node, minke_node_attempt_t *a)
 
 static void begin_relayed(minke_node_t *node, minke_node_attempt_t *a)
 {
-    minke_node_connection_t *relay =
-        a->target.peer.len > 0 ? minke__node_connection_to(node, &a->target.peer) : NULL;
+    minke_node_connection_t *relay = a->target.peer.len > 0 ? minke__node_connection_to(node, &a->target.peer) : NULL;
     minke_multiaddr_t address;
     a->state = MINKE_ATTEMPT_RELAY;
     if (relay != NULL && !relay->limited) {
@@ -454,10 +453,8 @@ bool minke__dial_event(minke_node_t *node, minke_event_t *event)
     if (item == NULL) return false;
     minke_node_dial_t *dial = MINKE_CONTAINER(item, minke_node_dial_t, to_tell);
     node->event_peer[0] = 0;
-    *event = (minke_event_t){.type = MINKE_EVENT_DISCONNECTED,
-                             .connection = dial->id,
-                             .peer = node->event_peer,
-                             .close = dial->failure};
+    *event = (minke_event_t){
+        .type = MINKE_EVENT_DISCONNECTED, .connection = dial->id, .peer = node->event_peer, .close = dial->failure};
     free_dial(node, dial);
     return true;
 }
@@ -529,7 +526,8 @@ void minke__node_resolved(minke_node_t *node, uint64_t attempt, const minke_mult
     }
     if (usable == 0) {
         fail_attempt(node, a, MINKE_LAYER_NETWORK, MINKE_ERROR_ADDRESS,
-                     addresses_n == 0 ? reason : "the name leads to no address of a kind that can be dialled from here");
+                     addresses_n == 0 ? reason
+                                      : "the name leads to no address of a kind that can be dialled from here");
         return;
     }
     minke_node_dial_t *dial = a->dial;

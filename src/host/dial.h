@@ -28,7 +28,7 @@ typedef struct minke_node_attempt minke_node_attempt_t;
 
 typedef struct minke_node_dial {
     minke_list_t siblings; /* in the node's list of those without a connection */
-    minke_list_t to_tell; /* in the node's list of those that have failed */
+    minke_list_t to_tell;  /* in the node's list of those that have failed */
     minke_list_t attempts;
     minke_list_t dependants; /* attempts that wait for this one, to a relay */
     minke_node_timer_t timer;
@@ -54,8 +54,8 @@ typedef enum minke_attempt_state {
 
 struct minke_node_attempt {
     minke_list_t siblings;
-    minke_list_t to_do;       /* in the node's list: the driver has to begin, or to give up */
-    minke_list_t dependant;   /* in the list of the dial that it waits for */
+    minke_list_t to_do;        /* in the node's list: the driver has to begin, or to give up */
+    minke_list_t dependant;    /* in the list of the dial that it waits for */
     minke_map_node_t by_below; /* in the node's table, while BELOW */
     minke_node_dial_t *dial;
     uint64_t id;
@@ -108,7 +108,8 @@ void minke__node_not_carried(minke_node_t *node, uint64_t attempt, const minke_c
 /* ---- for this folder */
 
 minke_node_dial_t *minke__dial_find(const minke_node_t *node, minke_connection_t id);
-/* The same as minke__node_dial for one address, and the application hears of it only if it comes up. 0: it cannot be. */
+/* The same as minke__node_dial for one address, and the application hears of it only if it comes up. 0: it cannot be.
+ */
 minke_connection_t minke__dial_quietly(minke_node_t *node, const minke_multiaddr_t *address);
 void minke__dial_cancel(minke_node_t *node, minke_connection_t id);
 void minke__dials_free(minke_node_t *node);

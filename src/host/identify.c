@@ -81,7 +81,8 @@ static void run_send(minke_node_t *node, minke_node_stream_t *s)
     else (void)minke__link_finish(node, s->id);
 }
 
-const minke_service_t minke__service_identify = {.protocol = "/ipfs/id/1.0.0", .short_lived = true, .on_limited = true, .run = run_send};
+const minke_service_t minke__service_identify = {
+    .protocol = "/ipfs/id/1.0.0", .short_lived = true, .on_limited = true, .run = run_send};
 const minke_service_t minke__service_push_send = {
     .protocol = "/ipfs/id/push/1.0.0", .short_lived = true, .on_limited = true, .run = run_send};
 

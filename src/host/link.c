@@ -71,9 +71,9 @@ const minke_env_t *minke__link_env(const minke_node_t *node, minke_connection_t 
 }
 
 /*
- * Over bytes, and between two of us, data follows the proposal at once. To others nothing does before the answer is here:
- * libdatachannel (0.24.5) hands a new channel's messages to its user from two threads while that one sets its callback,
- * and of several that come in that moment one can be overtaken.
+ * Over bytes, and between two of us, data follows the proposal at once. To others nothing does before the answer is
+ * here: libdatachannel (0.24.5) hands a new channel's messages to its user from two threads while that one sets its
+ * callback, and of several that come in that moment one can be overtaken.
  */
 bool minke__link_is_eager(const minke_node_t *node, minke_connection_t below)
 {

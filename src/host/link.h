@@ -1,7 +1,7 @@
 /*
  * The two kinds of connection below a node behind one set of calls: datagrams (minke_transport_t) and bytes
- * (minke_byte_endpoint_t). The number of a connection or stream says which it is. The time is the node's `now`; errors are
- * those of minke/transport.h.
+ * (minke_byte_endpoint_t). The number of a connection or stream says which it is. The time is the node's `now`; errors
+ * are those of minke/transport.h.
  */
 #ifndef MINKE_HOST_LINK_H
 #define MINKE_HOST_LINK_H

@@ -1,6 +1,6 @@
 /*
- * The pure part of a host: connections of either kind, a table of protocols, multistream-select on every stream, and the
- * services that every libp2p node runs. No sockets and no clock; src/driver/ adds those.
+ * The pure part of a host: connections of either kind, a table of protocols, multistream-select on every stream, and
+ * the services that every libp2p node runs. No sockets and no clock; src/driver/ adds those.
  *
  *   datagrams: transport --.
  *                           >-- link.h --> node --> negotiation (multistream)
@@ -73,7 +73,8 @@ struct minke_node_connection {
     minke_list_t streams;
     minke_map_node_t by_peer; /* in the node's table of peers */
     minke_connection_t id;    /* the application's number for it */
-    minke_connection_t below; /* the transport's, or that of the byte connections; the same number if nothing was chosen from */
+    minke_connection_t
+        below; /* the transport's, or that of the byte connections; the same number if nothing was chosen from */
     struct minke_node_dial *dial; /* that it came from; NULL: none of ours */
     void *user;                   /* the application's */
     size_t early;                 /* bytes that its streams keep back */
@@ -116,7 +117,7 @@ struct minke_node {
     minke_list_t waiting;
     minke_list_t to_tell;
     minke_list_t notices;
-    minke_node_notice_t *noticed; /* the one whose strings the application may still look at */
+    minke_node_notice_t *noticed;  /* the one whose strings the application may still look at */
     minke_connection_t identified; /* an IDENTIFIED event is due; 0: none */
     minke_heap_t timers;
     size_t timers_n; /* those that may be armed at once */
@@ -144,7 +145,8 @@ void minke__node_close_all(minke_node_t *node, minke_time_t now);
 
 MINKE_MUST_USE int minke__node_handle(minke_node_t *node, const char *protocol);
 MINKE_MUST_USE int minke__node_allow_limited(minke_node_t *node, const char *protocol);
-/* A full multiaddr that can be dialled, for identify, and one that no longer can. Peers that are connected get it pushed. */
+/* A full multiaddr that can be dialled, for identify, and one that no longer can. Peers that are connected get it
+ * pushed. */
 int minke__node_listening(minke_node_t *node, const char *address, minke_time_t now);
 void minke__node_not_listening(minke_node_t *node, const char *address, minke_time_t now);
 MINKE_MUST_USE int minke__node_open(minke_node_t *node, minke_connection_t connection, const char *protocol,
@@ -221,9 +223,8 @@ bool minke__node_stream_closed(minke_node_t *node, const minke_transport_event_t
 bool minke__node_stream_event(minke_node_t *node, minke_event_t *event);
 void minke__node_stream_free(minke_node_t *node, minke_node_stream_t *stream);
 /* `service` NULL: the application's. */
-int minke__node_open_stream(minke_node_t *node, minke_node_connection_t *connection,
-                                           const char *protocol, const minke_service_t *service,
-                                           minke_node_stream_t **stream);
+int minke__node_open_stream(minke_node_t *node, minke_node_connection_t *connection, const char *protocol,
+                            const minke_service_t *service, minke_node_stream_t **stream);
 void minke__node_push_to_all(minke_node_t *node);
 bool minke__node_has_text(const minke_list_t *list, const char *text, size_t len);
 /* What is allocated for a connection is charged to it; any env frees it. */

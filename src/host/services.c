@@ -15,8 +15,7 @@ static void run_ping(minke_node_t *node, minke_node_stream_t *s)
     if (n == 0) (void)minke__link_finish(node, s->id);
 }
 
-const minke_service_t minke__service_ping = {
-    .protocol = "/ipfs/ping/1.0.0", .on_limited = true, .run = run_ping};
+const minke_service_t minke__service_ping = {.protocol = "/ipfs/ping/1.0.0", .on_limited = true, .run = run_ping};
 
 /* ---- perf: 8 bytes say how much is wanted; all that follows is dropped; then that much is sent ---- */
 

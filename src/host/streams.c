@@ -231,7 +231,8 @@ static bool negotiate_some(minke_node_t *node, minke_node_stream_t *s)
     case MINKE_MULTISTREAM_SELECTED: selected(node, s); return false;
     case MINKE_MULTISTREAM_REFUSED:
         s->refused = true;
-        minke__trace(&node->env, node->now, s->connection->below, MINKE_TRACE_HOST_PROTOCOL_REFUSED, s->protocol, s->id);
+        minke__trace(&node->env, node->now, s->connection->below, MINKE_TRACE_HOST_PROTOCOL_REFUSED, s->protocol,
+                     s->id);
         break;
     case MINKE_MULTISTREAM_FAILED: break;
     }

@@ -26,7 +26,7 @@ typedef struct minke_byte_connection {
     size_t lingering_unread;
     bool inbound, was_open, connected_told, ended;
     bool farewell_said; /* ended, and all of it sent or nobody there to send it to */
-    bool counted; /* among the inbound handshakes */
+    bool counted;       /* among the inbound handshakes */
 } minke_byte_connection_t;
 
 struct minke_byte_endpoint {

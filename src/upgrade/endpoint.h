@@ -60,8 +60,8 @@ void minke__bytes_recv(minke_byte_endpoint_t *endpoint, minke_connection_t id, u
                        minke_time_t now);
 /* The next connection that has something to send; each is named once until it is touched again. False: none. */
 bool minke__bytes_ready(minke_byte_endpoint_t *endpoint, minke_connection_t *connection);
-/* What it has to send, until 0: only then CLOSED may follow, so that the last word is sent too, or a second later. `capacity`
- * at least 128. */
+/* What it has to send, until 0: only then CLOSED may follow, so that the last word is sent too, or a second later.
+ * `capacity` at least 128. */
 MINKE_MUST_USE size_t minke__bytes_transmit(minke_byte_endpoint_t *endpoint, minke_connection_t id, uint8_t *out,
                                             size_t capacity, minke_time_t now);
 /* Its carrier takes bytes again: minke__bytes_ready will name it. */

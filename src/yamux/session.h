@@ -51,7 +51,7 @@ struct minke_yamux {
     minke_connection_t connection;
     minke_map_t by_number;
     minke_list_t streams, events, to_send, starved;
-    minke_time_t feed_at; /* when the starved look again: what they wait for may be another connection's */
+    minke_time_t feed_at;       /* when the starved look again: what they wait for may be another connection's */
     minke_yamux_stream_t *told; /* its CLOSED event was given out: freed at the next call */
     uint32_t next_number;
     uint32_t inbound, outbound, unacknowledged;

@@ -76,6 +76,7 @@ static void on_event(side_t *side, const minke_event_t *event)
     case MINKE_EVENT_LISTENING:
         if (side->addr[0] == 0) strcpy(side->addr, event->addr);
         break;
+    case MINKE_EVENT_LISTEN_CLOSED:
     case MINKE_EVENT_LISTEN_FAILED: side->listen_failed = true; break;
     case MINKE_EVENT_CONNECTED:
         side->connected = true;

@@ -51,7 +51,8 @@ static int lab_connect(lab_t *lab)
 {
     minke_connection_t *carrier = lab->carriers[lab->carriers_n];
     for (int end = 0; end < 2; end++) {
-        const int error = minke__bytes_add(lab->ends[end], &moved_by_hand, end == LISTENER, NULL, lab->now, &carrier[end]);
+        const int error =
+            minke__bytes_add(lab->ends[end], &moved_by_hand, end == LISTENER, NULL, lab->now, &carrier[end]);
         if (error < 0) return error;
         assert_true(minke__is_bytes_id(carrier[end]));
     }
