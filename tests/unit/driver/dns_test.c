@@ -404,8 +404,8 @@ static void questions_are_counted(void **state)
     for (int i = 0; i < DNS_RECORDS_MAX - 60; i++) dns_server_behave(&f->server, "unused.example", DNS_A, DNS_EMPTY);
     f->server.records[60] = (dns_record_t){.name = "59.example", .type = DNS_A, .value = "192.0.2.59"};
     expect_error(f, "/dnsaddr/a.example", "too many names are to be looked up, among them 31.example");
-    /* The first was asked again over TCP: its answer is a long one. */
-    assert_int_equal(f->server.questions_n, MINKE_DNS_QUESTIONS_MAX + 1);
+    /* The first may have been asked again over TCP: its answer is longer than c-ares 1.18 takes over UDP. */
+    assert_in_range(f->server.questions_n, MINKE_DNS_QUESTIONS_MAX, MINKE_DNS_QUESTIONS_MAX + 1);
     end(f);
 }
 
