@@ -13,6 +13,7 @@
 #ifndef MINKE_MINKE_H
 #define MINKE_MINKE_H
 
+#include <minke/relay.h>
 #include <minke/transport.h>
 
 #ifdef __cplusplus
@@ -35,6 +36,7 @@ typedef struct minke_host_options {
     const char *agent; /**< what identify says we are; copied. Default "minke/" MINKE_VERSION. At most 128 bytes */
     bool serve_perf;   /**< serve /perf/1.0.0: whoever connects can make us send. Default false */
     bool identify;     /**< ask every peer who it is when it connects. Default true */
+    minke_relay_options_t relay; /**< be a circuit relay, and its limits. Default: none, and those of a public one */
 } minke_host_options_t;
 
 /** Fills in every default, `size` included. */
@@ -210,6 +212,8 @@ MINKE_API void minke_tap(minke_host_t *host, const minke_tap_t *tap);
 /** Figures of one connection, and counters of all. Times in figures, trace and packets are CLOCK_MONOTONIC's. */
 MINKE_API MINKE_MUST_USE int minke_stats(const minke_host_t *host, minke_connection_t connection,
                                          minke_connection_stats_t *stats);
+/** What a relay has done so far, valid as long as the host; NULL: it is none. */
+MINKE_API const minke_relay_statistics_t *minke_relay_stats(const minke_host_t *host);
 /** Bytes that count against memory_max now: see minke_transport_memory. */
 MINKE_API size_t minke_memory(const minke_host_t *host);
 /** The counters since the host was made. Valid as long as it. */

@@ -21,56 +21,15 @@
 #ifndef MINKE_RELAY_BOOK_H
 #define MINKE_RELAY_BOOK_H
 
+#include <minke/relay.h>
+
 #include "base/heap.h"
 #include "base/list.h"
 #include "relay/message.h"
 
 enum { MINKE_RELAY_RESERVATION_BYTES = 224, MINKE_RELAY_CIRCUIT_BYTES = 128, MINKE_RELAY_SOURCE_BYTES = 144 };
 
-/* Defaults are for a public relay that somebody runs on purpose; go's are for any node that happens to be public. */
-typedef struct minke_relay_options {
-    /* Reservations in all; 0: none are taken. 1024 (go 128, js 15): each keeps a connection open, and a quarter of
-     * those that a transport takes by default leaves room for the ones that come to call. */
-    uint32_t reservations_max;
-    /* Of one IPv4 address, or one IPv6 /64, which is what a subscriber gets; 0: no limit. 16 (go 8): a NAT hides an
-     * office, and it takes 64 addresses to shut everybody else out, as with connections. */
-    uint32_t reservations_per_address_max;
-    /* How long one lives, in whole seconds, at least one: peers are told so. 1 h (go, rust; js 2 h): a refresh costs
-     * two small messages, and whoever has gone for good without a word holds a slot no longer than this. */
-    minke_time_t reservation_after;
-    /* Circuits in all; 0: none are opened. 1024: at the limits below they move at most 1.1 MB/s in each direction. */
-    uint32_t circuits_max;
-    /* Of one peer, those that it opened and those that were opened to it counted together; 0: no limit. 16 (go): more
-     * would let one peer take what many need, and a browser upgrades a circuit within seconds. */
-    uint32_t circuits_per_peer_max;
-    /* How long one lives; 0: no limit. 120 s (go, js, rust), enough for any exchange of offers. */
-    minke_time_t circuit_after;
-    /* Bytes in each direction; 0: no limit. 131072 (go, js, rust), enough for Noise, offers, candidates and identify.
-     */
-    uint64_t circuit_bytes;
-} minke_relay_options_t;
-
 minke_relay_options_t minke__relay_options_defaults(void);
-
-typedef enum minke_relay_end {
-    MINKE_RELAY_ENDED_BY_PEERS = 0, /* either of them, or the loss of either connection */
-    MINKE_RELAY_ENDED_BY_TIME = 1,
-    MINKE_RELAY_ENDED_BY_BYTES = 2
-} minke_relay_end_t;
-enum { MINKE_RELAY_ENDS_N = 3 };
-
-/* For a page of metrics. Arrays by status are in the order of MINKE_RELAY_STATUS_LIST. */
-typedef struct minke_relay_statistics {
-    uint32_t reservations, circuits_asking, circuits; /* now */
-    uint64_t reservations_made, reservations_refreshed;
-    uint64_t reservations_expired, reservations_lost; /* lost: with their connection */
-    uint64_t circuits_opened;                         /* started */
-    uint64_t circuits_ended[MINKE_RELAY_ENDS_N];
-    uint64_t bytes_relayed; /* both directions */
-    uint64_t reservations_refused[MINKE_RELAY_STATUSES_N];
-    uint64_t circuits_refused[MINKE_RELAY_STATUSES_N];
-    uint64_t requests_refused[MINKE_RELAY_STATUSES_N]; /* neither RESERVE nor CONNECT */
-} minke_relay_statistics_t;
 
 typedef struct minke_relay_book minke_relay_book_t;
 
@@ -130,9 +89,11 @@ typedef struct minke_relay_circuit {
 
 /*
  * May the asker have a circuit to `target`? OK: `*out` is one that counts from now on, to be started or refused when
- * the target has answered. Otherwise `*out` is NULL; the first that applies: PERMISSION_DENIED         over a circuit,
- * or to oneself NO_RESERVATION            the target has none RESOURCE_LIMIT_EXCEEDED   as many circuits as may be: of
- * the source, of the target, in all; or no memory
+ * the target has answered. Otherwise `*out` is NULL; the first that applies:
+ *
+ *     PERMISSION_DENIED         over a circuit, or to oneself
+ *     NO_RESERVATION            the target has none
+ *     RESOURCE_LIMIT_EXCEEDED   as many circuits as may be: of the source, of the target, in all; or no memory
  */
 minke_relay_status_t minke__relay_book_connect(minke_relay_book_t *book, const minke_relay_asker_t *asker,
                                                const minke_peer_id_t *target, minke_time_t now,

@@ -13,6 +13,8 @@
 #ifndef MINKE_RELAY_MESSAGE_H
 #define MINKE_RELAY_MESSAGE_H
 
+#include <minke/relay.h>
+
 #include "base/wire.h"
 #include "crypto/identity.h"
 
@@ -24,25 +26,6 @@ enum {
 
 typedef enum minke_hop_type { MINKE_HOP_RESERVE = 0, MINKE_HOP_CONNECT = 1, MINKE_HOP_STATUS = 2 } minke_hop_type_t;
 typedef enum minke_stop_type { MINKE_STOP_CONNECT = 0, MINKE_STOP_STATUS = 1 } minke_stop_type_t;
-
-/* X(name, value, sentence for people) */
-#define MINKE_RELAY_STATUS_LIST(X)                                                                                     \
-    X(OK, 100, "the relay agreed")                                                                                     \
-    X(RESERVATION_REFUSED, 200, "the relay is full: it takes no more reservations, at least none from this address")   \
-    X(RESOURCE_LIMIT_EXCEEDED, 201, "too many circuits are open, over the relay or with one of the two peers")         \
-    X(PERMISSION_DENIED, 202, "the relay does not allow this")                                                         \
-    X(CONNECTION_FAILED, 203, "the relay could not reach the peer, or the peer did not want the circuit")              \
-    X(NO_RESERVATION, 204, "the peer has no reservation at this relay")                                                \
-    X(MALFORMED_MESSAGE, 400, "the other side could not read the message")                                             \
-    X(UNEXPECTED_MESSAGE, 401, "the other side expected another message")
-
-typedef enum minke_relay_status {
-#define MINKE_RELAY_STATUS_ENUM(name, value, sentence) MINKE_RELAY_STATUS_##name = (value),
-    MINKE_RELAY_STATUS_LIST(MINKE_RELAY_STATUS_ENUM)
-#undef MINKE_RELAY_STATUS_ENUM
-} minke_relay_status_t;
-
-enum { MINKE_RELAY_STATUSES_N = 8 };
 
 /* "NO_RESERVATION"; "UNKNOWN" for a number that is not in the list. */
 const char *minke__relay_status_text(uint64_t status);
