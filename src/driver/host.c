@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "driver/clock.h"
+#include "host/hop.h"
 #include "webrtc/endpoint.h"
 
 /* One datagram at most is 64 KiB, and so is a GRO train. A turn ends at either limit: what it took in is consumed, its
@@ -17,6 +18,7 @@ const char *minke_version(void) { return MINKE_VERSION; }
 void minke_host_defaults(minke_host_options_t *options)
 {
     *options = (minke_host_options_t){.size = sizeof *options, .agent = "minke/" MINKE_VERSION, .identify = true};
+    options->relay = minke__relay_options_defaults();
     minke_transport_defaults(&options->transport);
 }
 
@@ -37,6 +39,7 @@ minke_host_t *minke_host_new(const minke_host_options_t *options)
     }
     host->node = node;
     host->now = minke__clock_now();
+    minke__node_set_unix_time(node, minke__clock_unix(), host->now);
     minke__map_init(&host->sockets, &node->env);
     minke__map_init(&host->attempts, &node->env);
     minke__handles_init(&host->watches, &node->env);
@@ -254,6 +257,7 @@ static bool next_event(minke_host_t *host, minke_event_t *event)
 int minke_poll(minke_host_t *host, minke_event_t *event)
 {
     host->now = minke__clock_now();
+    minke__node_set_unix_time(host->node, minke__clock_unix(), host->now);
     if (next_event(host, event)) return MINKE_OK;
     transmit(host);
     minke__watch_serve(host);
@@ -428,6 +432,11 @@ void minke_tap(minke_host_t *host, const minke_tap_t *tap) { minke_transport_tap
 int minke_stats(const minke_host_t *host, minke_connection_t connection, minke_connection_stats_t *stats)
 {
     return minke__node_stats(host->node, connection, stats);
+}
+
+const minke_relay_statistics_t *minke_relay_stats(const minke_host_t *host)
+{
+    return host->node->hop != NULL ? minke__hop_statistics(host->node->hop) : NULL;
 }
 
 size_t minke_memory(const minke_host_t *host) { return minke_transport_memory(host->node->transport); }

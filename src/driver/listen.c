@@ -7,6 +7,7 @@
 #include "driver/clock.h"
 #include "driver/host.h"
 #include "driver/tcp.h"
+#include "host/reservation.h"
 #include "webrtc/endpoint.h"
 
 static minke_host_listener_t *new_listener(minke_host_t *host, minke_target_kind_t kind, const char *multiaddr)
@@ -207,7 +208,8 @@ int minke_listen(minke_host_t *host, const char *multiaddr)
     const int error = minke__target_parse_text(multiaddr, NULL, &target);
     if (error < 0) return error;
     host->now = minke__clock_now();
-    if (target.circuit || target.name[0] != 0) return MINKE_ERROR_ADDRESS;
+    if (target.circuit) return minke__node_reserve(host->node, multiaddr, host->now);
+    if (target.name[0] != 0) return MINKE_ERROR_ADDRESS;
     switch (target.kind) {
     case MINKE_TARGET_DIRECT: return listen_direct(host, &target.address, multiaddr);
     case MINKE_TARGET_TCP:

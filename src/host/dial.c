@@ -4,6 +4,7 @@
 
 #include "base/wire.h"
 #include "host/link.h"
+#include "host/reservation.h"
 #include "webrtc/endpoint.h"
 
 /* RFC 8305 5: the connection attempt delay. */
@@ -84,11 +85,7 @@ static void free_attempt(minke_node_t *node, minke_node_attempt_t *a)
 /* The dial is done with it. Until the driver, or the connection below, has heard of that it stays, without a dial. */
 static void drop_attempt(minke_node_t *node, minke_node_attempt_t *a)
 {
-    if (a->hop != NULL) {
-        a->hop->state = NULL;
-        (void)minke__link_reset(node, a->hop->id, 0);
-        a->hop = NULL;
-    }
+    minke__circuit_forget(node, a);
     minke__list_remove(&a->siblings);
     minke__list_remove(&a->to_do);
     minke__list_remove(&a->dependant);
@@ -138,7 +135,9 @@ static void fail_dial(minke_node_t *node, minke_node_dial_t *dial)
     }
     minke__node_timer_free(node, &dial->timer);
     const minke_close_t failure = dial->failure;
+    const minke_connection_t id = dial->id;
     fail_dependants(node, dial, &failure);
+    minke__reservations_not_connected(node, id, &failure);
     if (dial->quiet) free_dial(node, dial);
     else minke__list_append(&node->dials_to_tell, &dial->to_tell);
 }

@@ -128,8 +128,9 @@ void minke__dial_connection_ended(minke_node_t *node, minke_node_connection_t *c
 /* DISCONNECTED of a dial that has failed. */
 bool minke__dial_event(minke_node_t *node, minke_event_t *event);
 
-/* circuit.c: asks the relay for a circuit; it answers with one of the two below. */
+/* circuit.c: asks the relay for a circuit, and answers with one of the two below; or nobody wants it any more. */
 void minke__circuit_dial(minke_node_t *node, minke_node_attempt_t *attempt, minke_node_connection_t *relay);
+void minke__circuit_forget(minke_node_t *node, minke_node_attempt_t *attempt);
 /* The relay has agreed: this is the connection over it. Or it has not. */
 void minke__attempt_relayed(minke_node_t *node, minke_node_attempt_t *attempt, minke_connection_t below);
 void minke__attempt_failed(minke_node_t *node, minke_node_attempt_t *attempt, const minke_close_t *reason);
