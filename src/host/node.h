@@ -189,7 +189,7 @@ ssize_t minke__node_peek(minke_node_t *node, minke_stream_t stream, const uint8_
 int minke__node_consume(minke_node_t *node, minke_stream_t stream, size_t len, minke_time_t now);
 int minke__node_reset(minke_node_t *node, minke_stream_t stream, uint32_t code, minke_time_t now);
 int minke__node_stop(minke_node_t *node, minke_stream_t stream, uint32_t code, minke_time_t now);
-int minke__node_close(minke_node_t *node, minke_connection_t connection, minke_time_t now);
+int minke__node_close(minke_node_t *node, minke_connection_t id, minke_time_t now);
 /* Where the application's pointer is kept; NULL: no such stream of the application, or no such connection. */
 void **minke__node_stream_user(const minke_node_t *node, minke_stream_t stream);
 void **minke__node_connection_user(const minke_node_t *node, minke_connection_t connection);
@@ -232,8 +232,8 @@ bool minke__node_stream_closed(minke_node_t *node, const minke_transport_event_t
 bool minke__node_stream_event(minke_node_t *node, minke_event_t *event);
 void minke__node_stream_free(minke_node_t *node, minke_node_stream_t *stream);
 /* `service` NULL: the application's. */
-int minke__node_open_stream(minke_node_t *node, minke_node_connection_t *connection, const char *protocol,
-                            const minke_service_t *service, minke_node_stream_t **stream);
+int minke__node_open_stream(minke_node_t *node, minke_node_connection_t *c, const char *protocol,
+                            const minke_service_t *service, minke_node_stream_t **out);
 void minke__node_push_to_all(minke_node_t *node);
 bool minke__node_has_text(const minke_list_t *list, const char *text, size_t len);
 /* What is allocated for a connection is charged to it; any env frees it. */
