@@ -156,10 +156,10 @@ bool minke__host_listener_failed(minke_host_t *host, minke_socket_t socket, cons
 /* ---- TCP and WebSocket ---- */
 
 /* Without a descriptor to spare nobody can be taken in, and the listener would stay readable for ever: it looks away
- * until some connection has gone. */
+ * until some connection has gone, or for a second, since whoever holds the descriptors need not be one of ours. */
 static void on_listener_ready(minke_host_t *host, minke_watch_t *watch, uint32_t events)
 {
-    enum { ACCEPTS_PER_TURN = 64 };
+    enum { ACCEPTS_PER_TURN = 64, LOOK_AWAY = 1000000 };
     const minke_host_listener_t *listener = MINKE_CONTAINER(watch, minke_host_listener_t, watch);
     minke_address_t remote;
     (void)events;
@@ -173,12 +173,15 @@ static void on_listener_ready(minke_host_t *host, minke_watch_t *watch, uint32_t
         if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM) continue;
         host->node->env.counters->connections_refused++;
         minke__watch_change(host, watch, 0);
+        host->look_again_at = host->now + LOOK_AWAY;
         return;
     }
 }
 
 void minke__host_listeners_look_again(minke_host_t *host)
 {
+    if (host->look_again_at == MINKE_TIME_NEVER) return;
+    host->look_again_at = MINKE_TIME_NEVER;
     for (minke_list_t *item = host->listeners.next; item != &host->listeners; item = item->next) {
         minke__watch_change(host, &MINKE_CONTAINER(item, minke_host_listener_t, siblings)->watch, EPOLLIN);
     }

@@ -499,19 +499,20 @@ bool minke__node_has_request(const minke_node_t *node)
 }
 
 /* An attempt that the driver still works for. */
-static minke_node_attempt_t *answered(minke_node_t *node, uint64_t id, minke_attempt_state_t state, minke_time_t now)
+static minke_node_attempt_t *answered(minke_node_t *node, uint64_t id, minke_time_t now)
 {
     node->now = now;
     minke_node_attempt_t *a = minke__handles_get(&node->attempts, id);
-    if (a == NULL || a->state != state) return NULL;
+    if (a == NULL || !a->with_driver || a->state == MINKE_ATTEMPT_ENDED) return NULL;
     a->with_driver = false;
     return a;
 }
 
-void minke__node_resolved(minke_node_t *node, uint64_t attempt, const minke_multiaddr_t *addresses, size_t addresses_n,
-                          const char *reason, minke_time_t now)
+void minke__node_resolved(minke_node_t *node, uint64_t attempt, const minke_multiaddr_t *addresses,
+                          const char (*names)[MINKE_NAME_BYTES], size_t addresses_n, const char *reason,
+                          minke_time_t now)
 {
-    minke_node_attempt_t *a = answered(node, attempt, MINKE_ATTEMPT_RESOLVING, now);
+    minke_node_attempt_t *a = answered(node, attempt, now);
     size_t usable = 0;
     if (a == NULL) return;
     for (size_t i = 0; i < addresses_n; i++) {
@@ -520,7 +521,7 @@ void minke__node_resolved(minke_node_t *node, uint64_t attempt, const minke_mult
         if (target.circuit && target.destination.len == 0) continue;
         minke_peer_id_t peer = a->dial->peer;
         if (!agree_on_peer(&peer, &target)) continue;
-        if (target.name[0] == 0) memcpy(target.name, a->target.name, sizeof target.name);
+        if (target.name[0] == 0) memcpy(target.name, names[i], sizeof target.name);
         usable += add_attempt(node, a->dial, &a->siblings, &addresses[i], &target);
     }
     if (usable == 0) {
@@ -537,7 +538,7 @@ void minke__node_resolved(minke_node_t *node, uint64_t attempt, const minke_mult
 int minke__node_carried(minke_node_t *node, uint64_t attempt, minke_carrier_t *carrier, minke_time_t now,
                         minke_connection_t *connection)
 {
-    minke_node_attempt_t *a = answered(node, attempt, MINKE_ATTEMPT_CONNECTING, now);
+    minke_node_attempt_t *a = answered(node, attempt, now);
     if (a == NULL) return MINKE_ERROR_STALE;
     const minke_peer_id_t *expected = a->target.peer.len > 0 ? &a->target.peer : &a->dial->peer;
     minke_node_dial_t *dial = a->dial;
@@ -554,6 +555,6 @@ int minke__node_carried(minke_node_t *node, uint64_t attempt, minke_carrier_t *c
 
 void minke__node_not_carried(minke_node_t *node, uint64_t attempt, const minke_close_t *reason, minke_time_t now)
 {
-    minke_node_attempt_t *a = answered(node, attempt, MINKE_ATTEMPT_CONNECTING, now);
+    minke_node_attempt_t *a = answered(node, attempt, now);
     if (a != NULL) minke__attempt_failed(node, a, reason);
 }
