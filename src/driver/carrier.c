@@ -361,6 +361,8 @@ void minke__carrier_accept(minke_host_t *host, int fd, minke_target_kind_t kind,
 void minke__carriers_free(minke_host_t *host)
 {
     for (minke_list_t *item; (item = host->carriers.next) != &host->carriers;) {
-        release(host, MINKE_CONTAINER(item, minke_tcp_carrier_t, siblings));
+        minke_tcp_carrier_t *c = MINKE_CONTAINER(item, minke_tcp_carrier_t, siblings);
+        if (c->connection != 0) (void)minke__node_take_carrier(host->node, c->connection);
+        release(host, c);
     }
 }

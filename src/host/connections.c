@@ -104,14 +104,34 @@ void minke__node_connection_free(minke_node_t *node, minke_node_connection_t *c)
 
 /* ---- who may come in ---- */
 
+/* The same limits, in the same order, as for a ClientHello (webrtc/demux.c). */
 int minke__node_accept(minke_node_t *node, minke_carrier_t *carrier, minke_time_t now, minke_connection_t *connection)
 {
+    minke_transport_t *t = node->transport;
     node->now = now;
+    if (minke__origin_connections(t, &carrier->remote) >= t->options.connections_per_address_max) {
+        node->env.counters->address_refused++;
+        return MINKE_ERROR_LIMIT;
+    }
     if (minke__account_is_crowded(node->env.account)) {
         node->env.counters->memory_refused++;
         return MINKE_ERROR_LIMIT;
     }
-    return minke__bytes_add(node->bytes, carrier, true, NULL, now, connection);
+    if (t->connections.count + minke__bytes_count(node->bytes) >= t->options.connections_max) {
+        node->env.counters->connections_refused++;
+        return MINKE_ERROR_LIMIT;
+    }
+    int error = minke__origin_enter(t, &carrier->remote, &carrier->origin);
+    if (error == MINKE_OK) error = minke__bytes_add(node->bytes, carrier, true, NULL, now, connection);
+    if (error < 0) minke__origin_leave(t, &carrier->origin);
+    return error;
+}
+
+minke_carrier_t *minke__node_take_carrier(minke_node_t *node, minke_connection_t below)
+{
+    minke_carrier_t *carrier = minke__bytes_take_carrier(node->bytes, below);
+    if (carrier != NULL) minke__origin_leave(node->transport, &carrier->origin);
+    return carrier;
 }
 
 /* ---- the application's calls ---- */

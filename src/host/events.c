@@ -115,7 +115,7 @@ static bool notice_event(minke_node_t *node, minke_event_t *event)
 /* A carrier has nothing more to do; those of the driver's are handed back, a circuit's is ours. */
 static void release_carrier(minke_node_t *node, minke_connection_t below)
 {
-    minke_carrier_t *carrier = minke__bytes_take_carrier(node->bytes, below);
+    minke_carrier_t *carrier = minke__node_take_carrier(node, below);
     if (carrier->circuit) minke__circuit_release(node, carrier);
     else minke__list_append(&node->released, &carrier->released);
 }

@@ -112,7 +112,7 @@ static void free_circuits(minke_node_t *node)
     for (minke_connection_t id = 0; (id = minke__bytes_after(node->bytes, id)) != 0;) {
         minke_carrier_t *carrier = minke__bytes_carrier(node->bytes, id);
         if (carrier == NULL || !carrier->circuit) continue;
-        minke__circuit_release(node, minke__bytes_take_carrier(node->bytes, id));
+        minke__circuit_release(node, minke__node_take_carrier(node, id));
     }
 }
 

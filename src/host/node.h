@@ -178,6 +178,8 @@ bool minke__node_is_busy(const minke_node_t *node);
 /* A carrier has come in. MINKE_ERROR_LIMIT (counted) or MINKE_ERROR_NO_MEMORY: close it. */
 MINKE_MUST_USE int minke__node_accept(minke_node_t *node, minke_carrier_t *carrier, minke_time_t now,
                                       minke_connection_t *connection);
+/* The carrier is closed before its connection has ended: nobody looks at it any more. NULL: there was none. */
+minke_carrier_t *minke__node_take_carrier(minke_node_t *node, minke_connection_t below);
 /* The next connection whose carrier, one of the driver's, may have something to send. False: none. */
 bool minke__node_ready(minke_node_t *node, minke_connection_t *connection, minke_time_t now);
 

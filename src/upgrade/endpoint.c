@@ -397,6 +397,8 @@ bool minke__bytes_inbound(const minke_byte_endpoint_t *e, minke_connection_t id)
     return c != NULL && c->inbound;
 }
 
+size_t minke__bytes_count(const minke_byte_endpoint_t *e) { return e->connections.count; }
+
 minke_connection_t minke__bytes_after(const minke_byte_endpoint_t *e, minke_connection_t id)
 {
     const minke_byte_connection_t *c = find(e, id);

@@ -24,11 +24,12 @@ static inline bool minke__is_bytes_id(uint64_t id) { return (id & MINKE_BYTES_ID
 
 /* What moves the bytes of a connection. Its owner embeds this at the front of what he knows of it. */
 typedef struct minke_carrier {
-    minke_list_t released;    /* its owner's: the connection has ended */
-    minke_target_kind_t kind; /* TCP, WEBSOCKET or WEBSOCKET_TLS; of a circuit UNKNOWN */
-    bool circuit;             /* a stream of another connection */
-    bool limited;             /* a circuit with a limit of time or bytes */
-    minke_address_t remote;   /* family NONE: a circuit's */
+    minke_list_t released;       /* its owner's: the connection has ended */
+    minke_target_kind_t kind;    /* TCP, WEBSOCKET or WEBSOCKET_TLS; of a circuit UNKNOWN */
+    bool circuit;                /* a stream of another connection */
+    bool limited;                /* a circuit with a limit of time or bytes */
+    minke_address_t remote;      /* family NONE: a circuit's */
+    struct minke_origin *origin; /* the host's: where it counts, if it came in */
 } minke_carrier_t;
 
 typedef struct minke_byte_endpoint minke_byte_endpoint_t;
@@ -80,6 +81,7 @@ const uint8_t *minke__bytes_peer_key(const minke_byte_endpoint_t *endpoint, mink
 /* What is allocated for a connection is charged to it, and freed under any env. NULL for a stale id. */
 const minke_env_t *minke__bytes_env(const minke_byte_endpoint_t *endpoint, minke_connection_t id);
 bool minke__bytes_inbound(const minke_byte_endpoint_t *endpoint, minke_connection_t id);
+size_t minke__bytes_count(const minke_byte_endpoint_t *endpoint);
 /* To walk over them all, oldest first: the first after 0, and 0 after the last or a stale one. */
 minke_connection_t minke__bytes_after(const minke_byte_endpoint_t *endpoint, minke_connection_t id);
 /* False: stale. What datagrams alone have stays zero. */

@@ -78,7 +78,7 @@ static minke_connection_state_t *make_connection(minke_transport_t *t, const min
         return NULL;
     }
     if (minke__endpoint_add(t, c) < 0) return NULL;
-    if (minke__origin_enter(t, c, &stranger->path.remote) == MINKE_OK) return c;
+    if (minke__origin_enter(t, &stranger->path.remote, &c->origin) == MINKE_OK) return c;
     minke__endpoint_remove(t, c);
     return NULL;
 }

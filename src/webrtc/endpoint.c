@@ -176,7 +176,7 @@ int minke__endpoint_add(minke_transport_t *t, minke_connection_state_t *c)
 void minke__endpoint_remove(minke_transport_t *t, minke_connection_state_t *c)
 {
     if (c->counted) t->handshakes--;
-    minke__origin_leave(t, c);
+    minke__origin_leave(t, &c->origin);
     minke__heap_set(&t->timers, &c->timer, MINKE_TIME_NEVER);
     minke__list_remove(&c->siblings);
     minke__list_remove(&c->to_send);

@@ -68,11 +68,12 @@ MINKE_MUST_USE int minke__endpoint_add(minke_transport_t *transport, minke_conne
 minke_connection_t minke__endpoint_reserve(minke_transport_t *transport);
 void minke__endpoint_remove(minke_transport_t *transport, minke_connection_state_t *connection);
 
-/* origins.c: where an inbound connection came from counts until it is removed, whatever path it takes later. */
+/* origins.c: where an inbound connection came from, of either kind, counts until it is removed, whatever path it takes
+ * later. Leaving what was never entered, NULL, is harmless. */
 uint32_t minke__origin_connections(const minke_transport_t *transport, const minke_address_t *remote);
-MINKE_MUST_USE int minke__origin_enter(minke_transport_t *transport, minke_connection_state_t *connection,
-                                       const minke_address_t *remote);
-void minke__origin_leave(minke_transport_t *transport, minke_connection_state_t *connection);
+MINKE_MUST_USE int minke__origin_enter(minke_transport_t *transport, const minke_address_t *remote,
+                                       minke_origin_t **origin);
+void minke__origin_leave(minke_transport_t *transport, minke_origin_t **origin);
 
 /* transport.c: our serialized PublicKey. */
 const uint8_t *minke__transport_public_key(const minke_transport_t *transport, size_t *len);

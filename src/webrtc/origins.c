@@ -36,7 +36,7 @@ uint32_t minke__origin_connections(const minke_transport_t *t, const minke_addre
     return origin != NULL ? origin->connections : 0;
 }
 
-int minke__origin_enter(minke_transport_t *t, minke_connection_state_t *c, const minke_address_t *remote)
+int minke__origin_enter(minke_transport_t *t, const minke_address_t *remote, minke_origin_t **out)
 {
     const minke_origin_t wanted = origin_of(remote);
     const uint64_t hash = hash_origin(&t->origins, &wanted);
@@ -51,14 +51,14 @@ int minke__origin_enter(minke_transport_t *t, minke_connection_state_t *c, const
         }
     }
     origin->connections++;
-    c->origin = origin;
+    *out = origin;
     return MINKE_OK;
 }
 
-void minke__origin_leave(minke_transport_t *t, minke_connection_state_t *c)
+void minke__origin_leave(minke_transport_t *t, minke_origin_t **held)
 {
-    minke_origin_t *origin = c->origin;
-    c->origin = NULL;
+    minke_origin_t *origin = *held;
+    *held = NULL;
     if (origin == NULL || --origin->connections > 0) return;
     minke__map_remove(&t->origins, &origin->node);
     minke__free(&t->env, origin);

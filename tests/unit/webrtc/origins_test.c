@@ -44,9 +44,9 @@ static void what_one_address_is(void **state)
                  {"0.0.0.1", "0:1::", false},
                  {"32.1.13.184", "2001:db8::", false}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        minke_connection_state_t c = {0};
+        minke_origin_t *c = {0};
         const minke_address_t a = address(cases[i].a, 1), b = address(cases[i].b, 2);
-        assert_int_equal(minke__origin_enter(t, &c, &a), MINKE_OK);
+        assert_int_equal(minke__origin_enter(t, &a, &c), MINKE_OK);
         assert_int_equal(minke__origin_connections(t, &a), 1);
         assert_int_equal(minke__origin_connections(t, &b), cases[i].same);
         minke__origin_leave(t, &c);
@@ -61,12 +61,12 @@ static void all_are_given_back(void **state)
     (void)state;
     enum { N = 1000 };
     test_env_t test;
-    static minke_connection_state_t c[N];
+    static minke_origin_t *c[N];
     minke_transport_t *t = new_transport(&test);
     for (unsigned i = 0; i < N; i++) {
         minke_address_t a = address("10.0.0.0", 7);
         a.ip[3] = (uint8_t)(i % 100);
-        assert_int_equal(minke__origin_enter(t, &c[i], &a), MINKE_OK);
+        assert_int_equal(minke__origin_enter(t, &a, &c[i]), MINKE_OK);
         assert_int_equal(minke__origin_connections(t, &a), i / 100 + 1);
     }
     assert_int_equal(t->origins.count, 100);
