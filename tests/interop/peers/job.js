@@ -4,6 +4,7 @@
 // report: called with { event: 'dialled' | 'cell' | 'progress' | 'closed' | 'done', ... }
 import { multiaddr } from '@multiformats/multiaddr';
 import { cells, echo } from './cells.js';
+import { relayed_cells } from './relayed.js';
 import { describe, Pipe } from './pipe.js';
 import { make_bytes, now, sleep } from './bytes.js';
 import { make_node } from './node_of.js';
@@ -24,8 +25,9 @@ class Link {
 
   async dial() {
     this.node = await make_node({ user_agent: this.user_agent });
+    // A push of the remote may be the first to come, and need not have everything.
     this.identity = new Promise(resolve => {
-      this.node.addEventListener('peer:identify', event => resolve(event.detail), { once: true });
+      this.node.addEventListener('peer:identify', ({ detail }) => { if (detail.publicKey != null) resolve(detail); });
     });
     await this.node.start();
     this.node.use(IDENTIFY, (stream, connection, next) => {
@@ -53,12 +55,22 @@ class Link {
   }
 
   async open(protocol, options) {
-    return new Pipe(await this.connection.newStream(protocol, { maxOutboundStreams: 4096 }), options);
+    return new Pipe(await this.connection.newStream(protocol, { maxOutboundStreams: 4096, runOnLimitedConnection: true }), options);
   }
 
   /** Where a cell is, told when it fails. */
   step(text) {
     this.at = text;
+  }
+
+  /** Waits for the end of the connection; how long it took. */
+  async gone(within) {
+    const begun = now();
+    while (this.connection.status === 'open') {
+      if (now() - begun > within) throw new Error(`the connection is still there after ${within} ms`);
+      await sleep(20);
+    }
+    return now() - begun;
   }
 
   async check_alive() {
@@ -144,7 +156,7 @@ async function run_together(job, shared, report) {
 }
 
 export async function run_job(job, report) {
-  const wanted = cells.filter(cell => job.cells.includes(cell.name));
+  const wanted = [...cells, ...relayed_cells].filter(cell => job.cells.includes(cell.name));
   await Promise.all([
     run_together(job, wanted.filter(cell => !cell.own), report),
     ...wanted.filter(cell => cell.own).map(cell => run_alone(job, cell, report)),

@@ -4,3 +4,5 @@ Promise.withResolvers ??= function () {
   const promise = new this((yes, no) => { resolve = yes; reject = no; });
   return { promise, resolve, reject };
 };
+
+if (globalThis.WebSocket == null) globalThis.WebSocket = (await import('ws')).WebSocket;
