@@ -32,6 +32,7 @@ typedef struct cat {
     size_t in_len, in_at;
     bool in_over;     /* stdin has ended, or nobody wants it any more */
     bool finished;    /* and the stream was told */
+    bool changed;     /* there may be something to read, or room to write */
     bool out_blocked; /* stdout has no room now */
     bool closed;
     int error;
@@ -126,6 +127,8 @@ static int on_event(cat_t *c, const minke_event_t *event)
         c->closed = true;
         c->error = event->error;
         break;
+    case MINKE_EVENT_STREAM_READABLE:
+    case MINKE_EVENT_STREAM_WRITABLE: c->changed = true; break;
     case MINKE_EVENT_DISCONNECTED:
         if (c->listens || event->connection != c->dialing.connection || c->closed) break;
         return ended(c, EXIT_REMOTE, minke_layer_name(event->close.layer), event->close.text);
@@ -160,6 +163,7 @@ static int copy(cat_t *c)
         if (code >= 0) return code;
         if (c->closed || cli_stopped()) break;
         if (cli_stats_asked()) cli_stats(c->dialing.host, true);
+        c->changed = false;
         if (c->stream != 0) {
             stream_to_stdout(c);
             stdin_to_stream(c);
@@ -167,7 +171,7 @@ static int copy(cat_t *c)
             if (code >= 0) return code;
             if (c->closed) break;
         }
-        sleep_until_something(c);
+        if (!c->changed) sleep_until_something(c); /* sending takes in, too: what came is read before sleeping */
     }
     if (c->error == MINKE_OK || cli_stopped()) return ended(c, EXIT_DONE, NULL, NULL);
     return ended(c, EXIT_REMOTE, "host",

@@ -6,24 +6,32 @@
 
 static const char help[] = "usage: minke dial [options] ADDR...\n"
                            "\n"
-                           "Connects to a webrtc-direct listener, tells each step of the set-up, and disconnects.\n"
+                           "Connects to a peer, tells each step of the set-up, and disconnects.\n"
                            "\n"
                            "  --hold                 stay connected until the remote ends it, or SIGINT\n";
 
 static json_t *describe(const cli_dialing_t *dialing)
 {
-    minke_connection_stats_t stats;
+    static const char *const paths[] = {"direct", "tcp", "ws", "wss", "relayed", "unknown"};
+    minke_connection_stats_t stats = {.kind = MINKE_PATH_UNKNOWN};
     char remote[64] = "";
     if (minke_stats(dialing->host, dialing->connection, &stats) == MINKE_OK) {
         cli_print_ip(&stats.path.remote, remote, sizeof remote);
     }
+    const char *path = paths[stats.kind];
     if (!cli_output.json) {
-        (void)printf("connected to %s at %s, version %d, in %.1f ms\n", dialing->peer, remote, stats.version,
-                     dialing->setup_ms);
+        (void)printf(
+            "connected to %s%s%s, %s%s, in %.1f ms\n", dialing->peer, remote[0] != 0 ? " at " : "", remote,
+            stats.kind == MINKE_PATH_DIRECT ? (stats.version == 2 ? "webrtc-direct version 2" : "webrtc-direct") : path,
+            stats.limited ? " (limited)" : "", dialing->setup_ms);
         (void)fflush(stdout);
     }
-    return json_pack("{s:s, s:f, s:s, s:s, s:i}", "peer", dialing->peer, "setup_ms", dialing->setup_ms, "path",
-                     "direct", "remote", remote, "direct_version", stats.version);
+    json_t *fields = json_pack("{s:s, s:f, s:s, s:s, s:b}", "peer", dialing->peer, "setup_ms", dialing->setup_ms,
+                               "path", path, "remote", remote, "limited", stats.limited);
+    if (stats.kind == MINKE_PATH_DIRECT) {
+        (void)json_object_set_new(fields, "direct_version", json_integer(stats.version));
+    }
+    return fields;
 }
 
 static int hold(cli_dialing_t *dialing)

@@ -97,7 +97,8 @@ static int dial(cli_dialing_t *dialing)
         minke_dial_any(dialing->host, dialing->addrs, dialing->addrs_n, dialing->version, &dialing->connection);
     if (error == MINKE_OK) return -1;
     cli_complain("%s cannot be dialled: %s. It should look like "
-                 "/ip4/192.0.2.1/udp/9090/webrtc-direct/certhash/uEi.../p2p/12D3...%s",
+                 "/ip4/192.0.2.1/udp/9090/webrtc-direct/certhash/uEi.../p2p/12D3..., /dns4/example.org/tcp/4001, "
+                 "/ip4/192.0.2.1/tcp/4002/ws, or RELAY/p2p-circuit/p2p/12D3...%s",
                  dialing->addrs_n > 1 ? "one of these addresses" : dialing->addrs[0], minke_error_text(error),
                  dialing->addrs_n > 1 ? ", and all must name one peer" : "");
     return cli_result(EXIT_USAGE, "host", minke_error_text(error), NULL);
@@ -105,6 +106,7 @@ static int dial(cli_dialing_t *dialing)
 
 static void on_event(cli_dialing_t *dialing, const minke_event_t *event)
 {
+    if (event->connection != dialing->connection) return; /* of a relay on the way, say */
     if (event->type == MINKE_EVENT_CONNECTED) {
         dialing->connected = true;
         (void)snprintf(dialing->peer, sizeof dialing->peer, "%s", event->peer);

@@ -49,9 +49,14 @@ static void handle(minke_host_t *host, const minke_event_t *event)
         break;
     case MINKE_EVENT_LISTEN_FAILED: cli_complain("cannot listen on %s: %s", event->addr, event->close.text); break;
     case MINKE_EVENT_CONNECTED:
-        cli_event(json_pack("{s:s, s:s, s:s, s:s}", "event", "connected", "peer", event->peer, "addr", event->addr,
-                            "direction", direction(event)),
-                  "connected     %s  %s", event->peer, event->addr);
+        cli_event(json_pack("{s:s, s:s, s:s, s:s, s:b}", "event", "connected", "peer", event->peer, "addr", event->addr,
+                            "direction", direction(event), "limited", event->limited),
+                  "connected     %s  %s%s", event->peer, event->addr, event->limited ? "  (limited)" : "");
+        break;
+    case MINKE_EVENT_LISTEN_CLOSED:
+        cli_event(
+            json_pack("{s:s, s:s, s:s}", "event", "listen_closed", "addr", event->addr, "reason", event->close.text),
+            "not listening %s: %s", event->addr, event->close.text);
         break;
     case MINKE_EVENT_DISCONNECTED: print_disconnected(event); break;
     case MINKE_EVENT_IDENTIFIED: print_identified(host, event); break;
@@ -83,7 +88,8 @@ int cli_serve(minke_host_t *host, int listeners, bool optional, bool test_protoc
     double stats_due = cli_now_ms() + (double)stats_s * 1000;
     minke_event_t event;
     int failed = 0, served = 0;
-    if (minke_handle(host, echo_protocol) < 0 || (test_protocols && cli_test_protocols_handle(host) < 0)) {
+    if (minke_handle(host, echo_protocol) < 0 || minke_allow_limited(host, echo_protocol) < 0 ||
+        (test_protocols && cli_test_protocols_handle(host) < 0)) {
         return cli_result(EXIT_LOCAL, "host", "out of memory", NULL);
     }
     while (!cli_stopped()) {

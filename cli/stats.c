@@ -36,6 +36,10 @@ void cli_print_ip(const minke_address_t *address, char *out, size_t capacity)
                        address->port);
         return;
     }
+    if (address->family == MINKE_FAMILY_NONE) { /* over a relay */
+        out[0] = 0;
+        return;
+    }
     size_t at = (size_t)snprintf(out, capacity, "[");
     for (size_t i = 0; i < 16 && at < capacity; i += 2) {
         at += (size_t)snprintf(out + at, capacity - at, "%s%x", i > 0 ? ":" : "",

@@ -15,6 +15,8 @@
     X(stun_malformed, "STUN messages that do not parse")                                                               \
     X(stun_refused, "Binding Requests refused: no or wrong USERNAME, unknown prefix, bad integrity")                   \
     X(stun_unexpected, "STUN responses to no request of ours")                                                         \
+    X(stun_served, "Binding Requests without USERNAME answered, with serve_stun")                                      \
+    X(stun_limited, "Binding Requests not answered because of stun_per_second_max or the limit per address")           \
     X(strangers_evicted, "records of unproven addresses dropped for newer ones")                                       \
     X(amplification_held, "sends held back because the address is not proven yet")                                     \
     X(connections_accepted, "inbound connections that completed Noise")                                                \

@@ -26,6 +26,7 @@ extern "C" {
  *   SYSTEM                errno says what is wrong with a socket or a descriptor of this process
  *   CRYPTO                OpenSSL does not work, or a signature or a ciphertext of the remote's is wrong
  *   EXISTS                it is there already: nothing to do
+ *   LIMITED               wait for a direct connection, or allow it: minke_allow_limited
  *   AGAIN, TIMEOUT        go on later; no harm done
  *   NOT_MINE              hand the datagram to whoever shares the port
  *   STREAM_*, CONNECTION_CLOSED   stop using the stream or the connection; its last event is coming
@@ -46,6 +47,7 @@ extern "C" {
     X(SYSTEM, -11, "the operating system refused (see errno)")                                                         \
     X(ADDRESS, -12, "not a usable address")                                                                            \
     X(EXISTS, -13, "already exists")                                                                                   \
+    X(LIMITED, -14, "the connection is relayed and limited, and this protocol may not run on it")                      \
     X(AGAIN, -100, "nothing to do now, try again after the next event")                                                \
     X(NOT_MINE, -101, "the datagram does not belong to this transport")                                                \
     X(TIMEOUT, -102, "timed out")                                                                                      \

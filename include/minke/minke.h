@@ -13,6 +13,7 @@
 #ifndef MINKE_MINKE_H
 #define MINKE_MINKE_H
 
+#include <minke/relay.h>
 #include <minke/transport.h>
 
 #ifdef __cplusplus
@@ -35,6 +36,7 @@ typedef struct minke_host_options {
     const char *agent; /**< what identify says we are; copied. Default "minke/" MINKE_VERSION. At most 128 bytes */
     bool serve_perf;   /**< serve /perf/1.0.0: whoever connects can make us send. Default false */
     bool identify;     /**< ask every peer who it is when it connects. Default true */
+    minke_relay_options_t relay; /**< be a circuit relay, and its limits. Default: none, and those of a public one */
 } minke_host_options_t;
 
 /** Fills in every default, `size` included. */
@@ -57,8 +59,10 @@ typedef enum minke_event_type {
     MINKE_EVENT_STREAM_OPENED,   /**< `connection`, `stream`, `protocol`, `inbound`: negotiated */
     MINKE_EVENT_STREAM_READABLE, /**< `stream`: something changed, read until told to stop */
     MINKE_EVENT_STREAM_WRITABLE, /**< `stream`: something changed, write until told to stop */
-    MINKE_EVENT_STREAM_CLOSED /**< `stream`, `error` as for transport streams, MINKE_ERROR_UNSUPPORTED: the remote does
+    MINKE_EVENT_STREAM_CLOSED, /**< `stream`, `error` as for transport streams, MINKE_ERROR_UNSUPPORTED: the remote does
                                    not speak the protocol. The last event of a stream */
+    MINKE_EVENT_LISTEN_CLOSED  /**< `addr`: it can no longer be dialled, a relay's for one; `close`: why. It comes back
+                                  by  itself as LISTENING if it can */
 } minke_event_type_t;
 
 /** Fields that a type does not name are zero or NULL. Strings are valid until the next minke_wait or minke_poll. */
@@ -70,10 +74,11 @@ typedef struct minke_event {
     const char *peer;              /**< a peer id, base58btc; authenticated */
     const char *protocol;          /**< as in minke_handle or minke_open */
     bool inbound;                  /**< the remote dialled, or opened the stream */
-    int error;                     /**< STREAM_CLOSED: MINKE_OK or why */
-    uint32_t error_code;           /**< STREAM_CLOSED by reset: the remote's code, 0 if it gave none */
-    minke_close_t close;           /**< why not, or why no longer */
-    void *user;                    /**< what you set on the stream; with the events of a connection, on that */
+    bool limited;        /**< CONNECTED: over a relay that limits its time or bytes; see minke_allow_limited */
+    int error;           /**< STREAM_CLOSED: MINKE_OK or why */
+    uint32_t error_code; /**< STREAM_CLOSED by reset: the remote's code, 0 if it gave none */
+    minke_close_t close; /**< why not, or why no longer */
+    void *user;          /**< what you set on the stream; with the events of a connection, on that */
 } minke_event_t;
 
 /**
@@ -96,16 +101,18 @@ MINKE_API int minke_fd(const minke_host_t *host);
 MINKE_API int minke_timeout(const minke_host_t *host);
 
 /**
- * Listens on /ip4|ip6/../udp/../webrtc-direct; port 0 takes any, an unspecified address all interfaces. LISTENING
- * events follow, one for each address, or LISTEN_FAILED (the port is taken, no such address here).
+ * Listens on /ip4|ip6/../udp/../webrtc-direct, /tcp/.. or /tcp/../ws; port 0 takes any, an unspecified address all
+ * interfaces. LISTENING events follow, one for each address, or LISTEN_FAILED (the port is taken, no such address
+ * here).
  * @return MINKE_OK; MINKE_ERROR_MALFORMED: no multiaddr; MINKE_ERROR_ADDRESS: not one of this form;
  *         MINKE_ERROR_NO_MEMORY.
  */
 MINKE_API MINKE_MUST_USE int minke_listen(minke_host_t *host, const char *multiaddr);
 
-/** Announces these instead of the interfaces' own addresses from now on: /ip4|ip6/../udp/../webrtc-direct as the
- * outside sees the listeners (port forwarding, cloud). Call it before minke_listen; several calls add up, to eight.
- * MINKE_ERROR_MALFORMED; MINKE_ERROR_ADDRESS: not of this form, or without address or port; MINKE_ERROR_LIMIT. */
+/** Announces these instead of the interfaces' own addresses from now on, as the outside sees the listeners (port
+ * forwarding, cloud, a proxy that does TLS): each stands for the listeners of its kind and family, /dns and /wss ones
+ * for all of TCP or WebSocket. Call it before minke_listen; several calls add up, to eight. MINKE_ERROR_MALFORMED;
+ * MINKE_ERROR_ADDRESS: of no form that can be dialled, or without address or port; MINKE_ERROR_LIMIT. */
 MINKE_API MINKE_MUST_USE int minke_announce(minke_host_t *host, const char *multiaddr);
 
 /** Serves a protocol from now on: STREAM_OPENED tells of each stream. `protocol` is copied, and has no newline.
@@ -113,10 +120,25 @@ MINKE_API MINKE_MUST_USE int minke_announce(minke_host_t *host, const char *mult
  * MINKE_ERROR_NO_MEMORY. */
 MINKE_API MINKE_MUST_USE int minke_handle(minke_host_t *host, const char *protocol);
 
-/** Dials one address; see minke_transport_dial. CONNECTED or DISCONNECTED follows. */
+/** Lets a protocol run on limited connections too, those over a relay that allows a peer two minutes and 128 KiB, say:
+ * inbound, where it is refused otherwise, and by minke_open. Identify and ping may anyway, perf may not.
+ * MINKE_ERROR_INVALID as for minke_handle; MINKE_ERROR_NO_MEMORY. */
+MINKE_API MINKE_MUST_USE int minke_allow_limited(minke_host_t *host, const char *protocol);
+
+/** Dials one address; see minke_dial_any. */
 MINKE_API MINKE_MUST_USE int minke_dial(minke_host_t *host, const char *multiaddr, int version,
                                         minke_connection_t *connection);
-/** The same with several addresses of one peer: the first that answers is it. */
+/**
+ * Dials a peer at one or several of its addresses, up to MINKE_DIAL_ADDRESSES_MAX. CONNECTED or DISCONNECTED follows.
+ * They may be of any kind: webrtc-direct (see minke_transport_dial, and `version`), /tcp/.., /tcp/../ws, /tcp/../wss or
+ * /tls/ws with a certificate that this machine trusts, with /dns, /dns4 or /dns6 instead of the IP address,
+ * /dnsaddr/.., and over a relay: RELAY/p2p-circuit/p2p/PEER with any of these as RELAY. The relay is connected to first
+ * where there is no connection to it.
+ *
+ * Where all are webrtc-direct the first that answers is it; otherwise they are tried 250 ms apart, or at once when one
+ * fails, and the first that proves who it is wins.
+ * @return as minke_transport_dial.
+ */
 MINKE_API MINKE_MUST_USE int minke_dial_any(minke_host_t *host, const char *const *multiaddrs, size_t count,
                                             int version, minke_connection_t *connection);
 /** Ends a connection. DISCONNECTED follows. */
@@ -125,7 +147,7 @@ MINKE_API int minke_close(minke_host_t *host, minke_connection_t connection);
 /** Opens a stream for a protocol. Up to 256 KiB may be written at once (4 MiB on all such streams of a connection);
  * they leave when the remote has agreed. STREAM_OPENED tells that it has, STREAM_CLOSED with MINKE_ERROR_UNSUPPORTED
  * that it does not. Errors as for minke_transport_open, and MINKE_ERROR_INVALID: `protocol` is longer than 255 bytes.
- * It is copied. */
+ * It is copied. MINKE_ERROR_LIMITED: see minke_allow_limited. */
 MINKE_API MINKE_MUST_USE int minke_open(minke_host_t *host, minke_connection_t connection, const char *protocol,
                                         minke_stream_t *stream);
 
@@ -190,6 +212,8 @@ MINKE_API void minke_tap(minke_host_t *host, const minke_tap_t *tap);
 /** Figures of one connection, and counters of all. Times in figures, trace and packets are CLOCK_MONOTONIC's. */
 MINKE_API MINKE_MUST_USE int minke_stats(const minke_host_t *host, minke_connection_t connection,
                                          minke_connection_stats_t *stats);
+/** What a relay has done so far, valid as long as the host; NULL: it is none. */
+MINKE_API const minke_relay_statistics_t *minke_relay_stats(const minke_host_t *host);
 /** Bytes that count against memory_max now: see minke_transport_memory. */
 MINKE_API size_t minke_memory(const minke_host_t *host);
 /** The counters since the host was made. Valid as long as it. */

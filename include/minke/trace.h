@@ -27,6 +27,8 @@ typedef enum minke_trace_level {
       "the dial goes on without it; detail: the address, and why; value: version of webrtc-direct")                    \
     X(ICE, ATTEMPT_WON, "attempt_won", STATE,                                                                          \
       "the first that was answered, all others end; detail: the address; value: version of webrtc-direct")             \
+    X(HOST, DIAL_DECIDED, "dial_decided", STATE,                                                                       \
+      "of several kinds of addresses this one is the connection; detail: the address")                                 \
     X(HOST, ACCEPTED, "accepted", STATE,                                                                               \
       "a checked stranger has sent a ClientHello; detail: its address; value: version of webrtc-direct")               \
     X(HOST, LIMIT_REACHED, "limit_reached", DETAIL,                                                                    \

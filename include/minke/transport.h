@@ -91,6 +91,14 @@ typedef struct minke_transport_options {
     minke_time_t handshake_after; /**< set-up must be done by then. Default 10 s for inbound, as go and js */
     minke_time_t dial_after;      /**< the same for a dial. Default 15 s */
     minke_time_t silent_after;    /**< nothing authentic received this long ends a connection. Default 30 s */
+
+    /** Be a STUN server too: a Binding Request without USERNAME (RFC 8489) to a listening socket is told the address
+     * that it came from. Default false: it is refused, as strangers are whom nobody has asked for. Takes 270 KiB. */
+    bool serve_stun;
+    /** Such answers per second, to all: 1 to 1,000,000. Default 1000, which is some 100 KB/s. Requests may come from
+     * addresses that are not the sender's: one IPv4 address or IPv6 /64 is answered 10 times at once, then 5 times per
+     * second, and no answer is more than 24 bytes larger than its request. What is over the limits is dropped. */
+    uint32_t stun_per_second_max;
 } minke_transport_options_t;
 
 /** Fills in every default, `size` included. */
@@ -255,6 +263,16 @@ MINKE_API MINKE_MUST_USE int minke_transport_peer_key(const minke_transport_t *t
 MINKE_API size_t minke_transport_connections(const minke_transport_t *transport, minke_connection_t *connections,
                                              size_t capacity);
 
+/** What a connection goes over. */
+typedef enum minke_path_kind {
+    MINKE_PATH_DIRECT = 0,    /**< webrtc-direct: all that a transport has; the others are a host's */
+    MINKE_PATH_TCP,           /**< TCP */
+    MINKE_PATH_WEBSOCKET,     /**< a WebSocket over TCP */
+    MINKE_PATH_WEBSOCKET_TLS, /**< a WebSocket over TLS */
+    MINKE_PATH_RELAYED,       /**< a circuit over a relay */
+    MINKE_PATH_UNKNOWN        /**< a dial of several kinds that is not decided */
+} minke_path_kind_t;
+
 /** Figures of one connection. Bytes and chunks are counted since it began, the rest is as it is now. */
 typedef struct minke_connection_stats {
     bool inbound;
@@ -277,6 +295,9 @@ typedef struct minke_connection_stats {
     uint32_t streams;                                   /**< open now, both directions */
     size_t unread, unsent; /**< bytes: received and not consumed; written and not handed to SCTP */
     uint64_t memory;       /**< bytes that count against connection_memory_max now, a host's part included */
+    minke_path_kind_t
+        kind;     /**< what it goes over; what only webrtc-direct has (pairs, windows, losses) is zero elsewhere */
+    bool limited; /**< the relay limits its time or its bytes */
 } minke_connection_stats_t;
 
 /** Figures of one connection, from its dial or its ClientHello on. MINKE_ERROR_STALE after CLOSED. */

@@ -86,6 +86,7 @@ typedef enum minke_layer {
     MINKE_LAYER_DTLS,     /**< handshake and records (RFC 6347) */
     MINKE_LAYER_SCTP,     /**< the association (RFC 9260) */
     MINKE_LAYER_STREAM,   /**< data channels and the frames on them (RFC 8832, libp2p WebRTC) */
+    MINKE_LAYER_RELAY,    /**< what a relay says of a circuit or a reservation (circuit relay v2) */
     MINKE_LAYER_NOISE,    /**< who the remote is (libp2p Noise) */
     MINKE_LAYER_HOST      /**< everything above, the application included */
 } minke_layer_t;

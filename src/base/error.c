@@ -26,6 +26,6 @@ const char *minke_error_name(int error)
 
 const char *minke_layer_name(minke_layer_t layer)
 {
-    static const char *const names[] = {"none", "network", "ice", "dtls", "sctp", "stream", "noise", "host"};
+    static const char *const names[] = {"none", "network", "ice", "dtls", "sctp", "stream", "relay", "noise", "host"};
     return (unsigned)layer < sizeof names / sizeof names[0] ? names[layer] : "unknown";
 }

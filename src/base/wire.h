@@ -11,6 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Bytes that belong to somebody else: mostly a piece of the message that it was read from. NULL: absent. */
+typedef struct minke_slice {
+    const uint8_t *data;
+    size_t len;
+} minke_slice_t;
+
 typedef struct minke_reader {
     const uint8_t *data; /* the whole input */
     size_t len;

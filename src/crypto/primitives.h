@@ -7,6 +7,8 @@
 void minke__sha256(const void *data, size_t len, uint8_t out[32]);
 /* Two pieces as one message. */
 void minke__sha256_2(const void *a, size_t a_len, const void *b, size_t b_len, uint8_t out[32]);
+/* For what others have laid down with it: WebSocket's handshake, where it protects nothing (RFC 6455 10.8). */
+void minke__sha1(const void *data, size_t len, uint8_t out[20]);
 void minke__hmac_sha1(const void *key, size_t key_len, const void *data, size_t len, uint8_t out[20]);
 /* Over two pieces: STUN patches the length in its header (RFC 8489 14.5). */
 void minke__hmac_sha1_2(const void *key, size_t key_len, const void *a, size_t a_len, const void *b, size_t b_len,

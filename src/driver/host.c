@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "driver/clock.h"
@@ -11,7 +10,7 @@
 
 /* One datagram at most is 64 KiB, and so is a GRO train. A turn ends at either limit: what it took in is consumed, its
  * memory used again and its SACK sent while all of it is still in the cache. */
-enum { IN_BYTES = 65536, READS_PER_TURN = 32, BYTES_PER_TURN = 96 << 10, EVENTS_PER_TURN = 16 };
+enum { IN_BYTES = 65536, READS_PER_TURN = 32, BYTES_PER_TURN = 96 << 10 };
 
 const char *minke_version(void) { return MINKE_VERSION; }
 
@@ -39,8 +38,10 @@ minke_host_t *minke_host_new(const minke_host_options_t *options)
     host->node = node;
     host->now = minke__clock_now();
     minke__map_init(&host->sockets, &node->env);
+    minke__map_init(&host->attempts, &node->env);
+    minke__handles_init(&host->watches, &node->env);
     minke__list_init(&host->listeners);
-    minke__list_init(&host->notices);
+    minke__list_init(&host->carriers);
     host->epoll = epoll_create1(EPOLL_CLOEXEC);
     host->out = minke__alloc(&node->env, MINKE_TRAIN_BYTES);
     host->in = minke__alloc(&node->env, IN_BYTES);
@@ -60,7 +61,8 @@ static minke_host_socket_t *find_socket(const minke_host_t *host, minke_socket_t
 static void free_socket(minke_host_t *host, minke_host_socket_t *s)
 {
     if (host->unsent.len > 0 && host->unsent_path.socket == s->id) host->unsent.len = 0;
-    minke__udp_close(&s->udp); /* epoll forgets a closed descriptor by itself */
+    minke__watch_remove(host, &s->watch);
+    minke__udp_close(&s->udp);
     minke__map_remove(&host->sockets, &s->by_id);
     minke__free(&host->node->env, s);
 }
@@ -80,6 +82,9 @@ void minke_host_free(minke_host_t *host)
     }
     minke__map_free(&host->sockets);
     minke__host_listeners_free(host);
+    minke__carriers_free(host);
+    minke__map_free(&host->attempts);
+    minke__handles_free(&host->watches);
     minke_node_t *node = host->node;
     if (host->epoll >= 0) (void)close(host->epoll);
     minke__free(&node->env, host->out);
@@ -89,6 +94,8 @@ void minke_host_free(minke_host_t *host)
 }
 
 /* ---- sockets that the transport asks for ---- */
+
+static void on_udp_ready(minke_host_t *host, minke_watch_t *watch, uint32_t events);
 
 static int add_socket(minke_host_t *host, minke_socket_t id, const minke_address_t *address)
 {
@@ -108,8 +115,8 @@ static int add_socket(minke_host_t *host, minke_socket_t id, const minke_address
         errno = ENOMEM;
         return MINKE_ERROR_SYSTEM;
     }
-    struct epoll_event interest = {.events = EPOLLIN, .data = {.u32 = id}};
-    if (epoll_ctl(host->epoll, EPOLL_CTL_ADD, s->udp.fd, &interest) < 0) {
+    s->watch.ready = on_udp_ready;
+    if (minke__watch_add(host, &s->watch, s->udp.fd, EPOLLIN) < 0) {
         const int error = errno;
         free_socket(host, s);
         errno = error;
@@ -134,10 +141,9 @@ static void open_socket(minke_host_t *host, const minke_transport_event_t *event
 
 /* ---- out ---- */
 
-static void wait_for_room(minke_host_t *host, const minke_host_socket_t *s, bool wanted)
+static void wait_for_room(minke_host_t *host, minke_host_socket_t *s, bool wanted)
 {
-    struct epoll_event interest = {.events = wanted ? EPOLLIN | EPOLLOUT : EPOLLIN, .data = {.u32 = s->id}};
-    (void)epoll_ctl(host->epoll, EPOLL_CTL_MOD, s->udp.fd, &interest);
+    minke__watch_change(host, &s->watch, wanted ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
 /* False: the socket has no room, and will say when it has. */
@@ -160,12 +166,12 @@ static void send_unsent(minke_host_t *host)
 {
     const minke_train_t train = host->unsent;
     const minke_path_t path = host->unsent_path;
-    const minke_host_socket_t *s = find_socket(host, path.socket);
+    minke_host_socket_t *s = find_socket(host, path.socket);
     host->unsent.len = 0;
     if (s != NULL && send_train(host, &train, &path)) wait_for_room(host, s, false);
 }
 
-static void transmit(minke_host_t *host)
+static void transmit_trains(minke_host_t *host)
 {
     minke_train_t train;
     minke_path_t path;
@@ -174,6 +180,13 @@ static void transmit(minke_host_t *host)
            0) {
         if (!send_train(host, &train, &path)) return;
     }
+}
+
+/* Byte connections first: a circuit of theirs makes something to send for the transport. */
+static void transmit(minke_host_t *host)
+{
+    minke__carriers_transmit(host);
+    transmit_trains(host);
 }
 
 /* ---- in ---- */
@@ -195,24 +208,37 @@ static void receive(minke_host_t *host, minke_socket_t id)
     }
 }
 
-static void take_input(minke_host_t *host)
+static void on_udp_ready(minke_host_t *host, minke_watch_t *watch, uint32_t events)
 {
-    struct epoll_event ready[EVENTS_PER_TURN];
-    const int n = epoll_wait(host->epoll, ready, EVENTS_PER_TURN, 0);
-    for (int i = 0; i < n; i++) {
-        if ((ready[i].events & EPOLLOUT) != 0 && host->unsent.len > 0) send_unsent(host);
-        if ((ready[i].events & (uint32_t)~EPOLLOUT) != 0) receive(host, ready[i].data.u32);
-    }
+    const minke_host_socket_t *s = MINKE_CONTAINER(watch, minke_host_socket_t, watch);
+    const minke_socket_t id = s->id;
+    if ((events & EPOLLOUT) != 0 && host->unsent.len > 0) send_unsent(host);
+    if ((events & (uint32_t)~EPOLLOUT) != 0) receive(host, id);
 }
 
 /* ---- events ---- */
 
+static void serve(minke_host_t *host, const minke_node_request_t *request)
+{
+    switch (request->type) {
+    case MINKE_REQUEST_RESOLVE:
+        minke__node_resolved(host->node, request->attempt, NULL, 0, "names are not resolved here", host->now);
+        break;
+    case MINKE_REQUEST_CONNECT: minke__carrier_connect(host, request); break;
+    case MINKE_REQUEST_CANCEL: minke__carrier_cancel(host, request->attempt); break;
+    case MINKE_REQUEST_RELEASE: minke__carrier_release(host, request->carrier); break;
+    case MINKE_REQUEST_NONE: break;
+    }
+}
+
 static bool next_event(minke_host_t *host, minke_event_t *event)
 {
     minke_transport_event_t from;
+    minke_node_request_t request;
     for (;;) {
-        if (minke__host_notice(host, event)) return true;
+        while (minke__node_request(host->node, &request, host->now)) serve(host, &request);
         if (minke__node_own_event(host->node, event, host->now)) return true;
+        if (minke__node_has_request(host->node)) continue;
         if (!minke_transport_event(host->node->transport, &from)) return false;
         if (from.type == MINKE_TRANSPORT_SOCKET_OPEN) {
             open_socket(host, &from);
@@ -230,7 +256,7 @@ int minke_poll(minke_host_t *host, minke_event_t *event)
     host->now = minke__clock_now();
     if (next_event(host, event)) return MINKE_OK;
     transmit(host);
-    take_input(host);
+    minke__watch_serve(host);
     minke_transport_tick(host->node->transport, host->now);
     minke__node_tick(host->node, host->now);
     bool found = next_event(host, event);
@@ -245,9 +271,8 @@ int minke_fd(const minke_host_t *host) { return host->epoll; }
 static bool is_busy(const minke_host_t *host)
 {
     const minke_transport_t *t = host->node->transport;
-    return !minke__list_empty(&host->notices) || !minke__list_empty(&host->node->to_tell) ||
-           host->node->identified != 0 || !minke__list_empty(&t->sockets_to_tell) || !minke__list_empty(&t->to_tell) ||
-           (!minke__list_empty(&t->to_send) && host->unsent.len == 0);
+    return minke__node_is_busy(host->node) || !minke__list_empty(&t->sockets_to_tell) ||
+           !minke__list_empty(&t->to_tell) || (!minke__list_empty(&t->to_send) && host->unsent.len == 0);
 }
 
 int minke_timeout(const minke_host_t *host)
@@ -292,6 +317,11 @@ int minke_wait(minke_host_t *host, minke_event_t *event, int timeout_ms)
 
 int minke_handle(minke_host_t *host, const char *protocol) { return minke__node_handle(host->node, protocol); }
 
+int minke_allow_limited(minke_host_t *host, const char *protocol)
+{
+    return minke__node_allow_limited(host->node, protocol);
+}
+
 int minke_dial(minke_host_t *host, const char *multiaddr, int version, minke_connection_t *connection)
 {
     return minke_dial_any(host, &multiaddr, 1, version, connection);
@@ -301,12 +331,12 @@ int minke_dial_any(minke_host_t *host, const char *const *multiaddrs, size_t cou
                    minke_connection_t *connection)
 {
     host->now = minke__clock_now();
-    return minke_transport_dial(host->node->transport, multiaddrs, count, version, host->now, connection);
+    return minke__node_dial(host->node, multiaddrs, count, version, host->now, connection);
 }
 
 int minke_close(minke_host_t *host, minke_connection_t connection)
 {
-    return minke_transport_close(host->node->transport, connection, NULL, minke__clock_now());
+    return minke__node_close(host->node, connection, minke__clock_now());
 }
 
 int minke_open(minke_host_t *host, minke_connection_t connection, const char *protocol, minke_stream_t *stream)
@@ -336,12 +366,12 @@ int minke_stream_finish(minke_host_t *host, minke_stream_t stream)
 
 int minke_stream_reset(minke_host_t *host, minke_stream_t stream, uint32_t code)
 {
-    return minke_transport_reset(host->node->transport, stream, code, minke__clock_now());
+    return minke__node_reset(host->node, stream, code, minke__clock_now());
 }
 
 int minke_stream_stop(minke_host_t *host, minke_stream_t stream, uint32_t code)
 {
-    return minke_transport_stop(host->node->transport, stream, code, minke__clock_now());
+    return minke__node_stop(host->node, stream, code, minke__clock_now());
 }
 
 int minke_identify_get(minke_host_t *host, minke_connection_t connection, minke_identify_info_t *info)
@@ -385,19 +415,19 @@ void *minke_connection_user(const minke_host_t *host, minke_connection_t connect
 
 int minke_peer(const minke_host_t *host, minke_connection_t connection, char text[MINKE_PEER_BYTES])
 {
-    return minke_transport_peer(host->node->transport, connection, text);
+    return minke__node_peer(host->node, connection, text);
 }
 
 size_t minke_connections(const minke_host_t *host, minke_connection_t *connections, size_t capacity)
 {
-    return minke_transport_connections(host->node->transport, connections, capacity);
+    return minke__node_connections(host->node, connections, capacity);
 }
 
 void minke_tap(minke_host_t *host, const minke_tap_t *tap) { minke_transport_tap(host->node->transport, tap); }
 
 int minke_stats(const minke_host_t *host, minke_connection_t connection, minke_connection_stats_t *stats)
 {
-    return minke_transport_stats(host->node->transport, connection, stats);
+    return minke__node_stats(host->node, connection, stats);
 }
 
 size_t minke_memory(const minke_host_t *host) { return minke_transport_memory(host->node->transport); }

@@ -9,13 +9,17 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "driver/carrier.h"
+#include "driver/layers.h"
 #include "driver/udp.h"
+#include "driver/watch.h"
 #include "host/node.h"
 #include "webrtc/connection.h"
 
-/* A socket that the transport asked for. */
+/* A UDP socket that the transport asked for. */
 typedef struct minke_host_socket {
     minke_map_node_t by_id;
+    minke_watch_t watch;
     minke_socket_t id;
     minke_udp_t udp;
 } minke_host_socket_t;
@@ -23,27 +27,31 @@ typedef struct minke_host_socket {
 /* A listener that was asked for. */
 typedef struct minke_host_listener {
     minke_list_t siblings;
-    minke_socket_t socket;
+    minke_target_kind_t kind;
+    minke_socket_t socket; /* of the transport's, DIRECT only */
+    minke_watch_t watch;   /* the others */
     char addr[MINKE_ADDR_BYTES];
 } minke_host_listener_t;
 
-/* A LISTENING or LISTEN_FAILED event that waits. */
-typedef struct minke_host_notice {
-    minke_list_t siblings;
-    bool failed;
-    char addr[MINKE_ADDR_BYTES];
-    char reason[96];
-} minke_host_notice_t;
+/* An address that stands for our own. */
+typedef struct minke_host_announced {
+    minke_multiaddr_t address;
+    minke_target_t target;
+} minke_host_announced_t;
 
 struct minke_host {
     minke_node_t *node;
     minke_time_t now;
     int epoll;
-    minke_map_t sockets; /* id -> minke_host_socket_t */
-    minke_list_t listeners, notices;
-    minke_address_t announced[8];
+    minke_map_t sockets;     /* id -> minke_host_socket_t */
+    minke_handles_t watches; /* what stands in epoll -> minke_watch_t */
+    minke_list_t listeners;
+    minke_host_announced_t announced[8];
     size_t announced_n;
-    minke_host_notice_t *told; /* the one whose strings the application may still look at */
+
+    /* carrier.h */
+    minke_list_t carriers;
+    minke_map_t attempts; /* of the node -> minke_tcp_carrier_t */
 
     /* A train that its socket had no room for; nothing else is sent before it. */
     minke_train_t unsent;
@@ -56,7 +64,8 @@ struct minke_host {
 void minke__host_socket_opened(minke_host_t *host, minke_socket_t socket, const minke_address_t *bound);
 /* False: no listener asked for this socket. */
 bool minke__host_listener_failed(minke_host_t *host, minke_socket_t socket, const char *reason);
-bool minke__host_notice(minke_host_t *host, minke_event_t *event);
+/* A descriptor has become free. */
+void minke__host_listeners_look_again(minke_host_t *host);
 void minke__host_listeners_free(minke_host_t *host);
 
 #endif

@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "driver/socket_address.h"
+
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
 #endif
@@ -17,43 +19,6 @@
 
 /* The kernel takes less if its own limits are lower; a burst of one connection's window should fit. */
 enum { SOCKET_BUFFER_BYTES = 4 << 20 };
-
-typedef union socket_address {
-    struct sockaddr any;
-    struct sockaddr_in ip4;
-    struct sockaddr_in6 ip6;
-} socket_address_t;
-
-static socklen_t to_system(const minke_address_t *from, socket_address_t *to)
-{
-    memset(to, 0, sizeof *to);
-    if (from->family == MINKE_FAMILY_IP4) {
-        to->ip4.sin_family = AF_INET;
-        to->ip4.sin_port = htons(from->port);
-        memcpy(&to->ip4.sin_addr, from->ip, 4);
-        return sizeof to->ip4;
-    }
-    to->ip6.sin6_family = AF_INET6;
-    to->ip6.sin6_port = htons(from->port);
-    to->ip6.sin6_scope_id = from->scope;
-    memcpy(&to->ip6.sin6_addr, from->ip, 16);
-    return sizeof to->ip6;
-}
-
-static void from_system(const socket_address_t *from, minke_address_t *to)
-{
-    memset(to, 0, sizeof *to);
-    if (from->any.sa_family == AF_INET) {
-        to->family = MINKE_FAMILY_IP4;
-        to->port = ntohs(from->ip4.sin_port);
-        memcpy(to->ip, &from->ip4.sin_addr, 4);
-    } else if (from->any.sa_family == AF_INET6) {
-        to->family = MINKE_FAMILY_IP6;
-        to->port = ntohs(from->ip6.sin6_port);
-        memcpy(to->ip, &from->ip6.sin6_addr, 16);
-        to->scope = from->ip6.sin6_scope_id;
-    }
-}
 
 static int set_option(int fd, int level, int name, int value)
 {
@@ -76,8 +41,8 @@ static int prepare(int fd, const minke_address_t *address)
 
 int minke__udp_open(minke_udp_t *udp, const minke_address_t *address)
 {
-    socket_address_t system;
-    socklen_t len = to_system(address, &system);
+    minke_socket_address_t system;
+    socklen_t len = minke__to_system(address, &system);
     udp->segmentation = true;
     udp->fd = socket(system.any.sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (udp->fd < 0) return MINKE_ERROR_SYSTEM;
@@ -88,7 +53,7 @@ int minke__udp_open(minke_udp_t *udp, const minke_address_t *address)
         errno = error;
         return MINKE_ERROR_SYSTEM;
     }
-    from_system(&system, &udp->bound);
+    minke__from_system(&system, &udp->bound);
     return MINKE_OK;
 }
 
@@ -127,7 +92,7 @@ static void read_control(struct msghdr *message, minke_train_t *train, minke_add
 
 int minke__udp_recv(minke_udp_t *udp, uint8_t *buffer, size_t capacity, minke_train_t *train, minke_path_t *path)
 {
-    socket_address_t from;
+    minke_socket_address_t from;
     control_t control;
     struct iovec piece = {buffer, capacity};
     struct msghdr message = {.msg_name = &from,
@@ -140,7 +105,7 @@ int minke__udp_recv(minke_udp_t *udp, uint8_t *buffer, size_t capacity, minke_tr
     if (n < 0) return errno == EAGAIN || errno == EWOULDBLOCK ? MINKE_ERROR_AGAIN : MINKE_ERROR_SYSTEM;
     *train = (minke_train_t){buffer, (size_t)n, (size_t)n};
     path->local = udp->bound;
-    from_system(&from, &path->remote);
+    minke__from_system(&from, &path->remote);
     read_control(&message, train, &path->local);
     return MINKE_OK;
 }
@@ -180,12 +145,12 @@ static void write_source(struct msghdr *message, const minke_address_t *local)
 
 static ssize_t send_once(const minke_udp_t *udp, const minke_train_t *train, const minke_path_t *path)
 {
-    socket_address_t to;
+    minke_socket_address_t to;
     control_t control;
     memset(&control, 0, sizeof control);
     struct iovec piece = {train->data, train->len};
     struct msghdr message = {.msg_name = &to,
-                             .msg_namelen = to_system(&path->remote, &to),
+                             .msg_namelen = minke__to_system(&path->remote, &to),
                              .msg_iov = &piece,
                              .msg_iovlen = 1,
                              .msg_control = &control};

@@ -1,7 +1,7 @@
 /* Identify and identify push, both sides (spec/host.md 8). */
 #include <string.h>
 
-#include "host/node.h"
+#include "host/link.h"
 #include "webrtc/endpoint.h"
 
 /* ---- writing: an answer to a question, or a push ---- */
@@ -65,7 +65,7 @@ static int send_identify(minke_node_t *node, const minke_node_stream_t *s, scrat
     uint8_t *start = scratch->out + 4 - prefix_len;
     minke_writer_t prefix = minke__writer(start, prefix_len);
     minke__write_uvarint(&prefix, body.len);
-    const ssize_t taken = minke_transport_write(node->transport, s->id, start, prefix_len + body.len, node->now);
+    const ssize_t taken = minke__link_write(node, s->id, start, prefix_len + body.len);
     return taken == (ssize_t)(prefix_len + body.len) ? MINKE_OK : MINKE_ERROR_NO_SPACE;
 }
 
@@ -77,13 +77,14 @@ static void run_send(minke_node_t *node, minke_node_stream_t *s)
     const int error = scratch != NULL ? send_identify(node, s, scratch) : MINKE_ERROR_NO_MEMORY;
     minke__free(&node->env, scratch);
     s->state = node;
-    if (error < 0) (void)minke_transport_reset(node->transport, s->id, 0, node->now);
-    else (void)minke_transport_finish(node->transport, s->id, node->now);
+    if (error < 0) (void)minke__link_reset(node, s->id, 0);
+    else (void)minke__link_finish(node, s->id);
 }
 
-const minke_service_t minke__service_identify = {.protocol = "/ipfs/id/1.0.0", .short_lived = true, .run = run_send};
+const minke_service_t minke__service_identify = {
+    .protocol = "/ipfs/id/1.0.0", .short_lived = true, .on_limited = true, .run = run_send};
 const minke_service_t minke__service_push_send = {
-    .protocol = "/ipfs/id/push/1.0.0", .short_lived = true, .run = run_send};
+    .protocol = "/ipfs/id/push/1.0.0", .short_lived = true, .on_limited = true, .run = run_send};
 
 /* ---- reading: the answer to our question, or a push ---- */
 
@@ -162,29 +163,29 @@ static void run_read(minke_node_t *node, minke_node_stream_t *s)
     if (s->state == NULL) s->state = minke__alloc_zero(minke__node_env(node, s->connection), sizeof(incoming_t));
     incoming_t *in = s->state;
     if (in == NULL) {
-        (void)minke_transport_reset(node->transport, s->id, 0, node->now);
+        (void)minke__link_reset(node, s->id, 0);
         return;
     }
-    while ((n = minke_transport_peek(node->transport, s->id, &data)) > 0) {
+    while ((n = minke__link_peek(node, s->id, &data)) > 0) {
         if ((size_t)n > sizeof in->data - in->len) {
-            (void)minke_transport_reset(node->transport, s->id, 0, node->now);
+            (void)minke__link_reset(node, s->id, 0);
             return;
         }
         memcpy(in->data + in->len, data, (size_t)n);
         in->len += (size_t)n;
-        (void)minke_transport_consume(node->transport, s->id, (size_t)n, node->now);
+        (void)minke__link_consume(node, s->id, (size_t)n);
     }
     if (n != 0) return;
     keep(node, s->connection, in, s->service == &minke__service_push);
-    (void)minke_transport_finish(node->transport, s->id, node->now);
+    (void)minke__link_finish(node, s->id);
 }
 
 static void free_incoming(minke_node_t *node, minke_node_stream_t *s) { minke__free(&node->env, s->state); }
 
 const minke_service_t minke__service_identify_query = {
-    .protocol = "/ipfs/id/1.0.0", .short_lived = true, .run = run_read, .done = free_incoming};
+    .protocol = "/ipfs/id/1.0.0", .short_lived = true, .on_limited = true, .run = run_read, .done = free_incoming};
 const minke_service_t minke__service_push = {
-    .protocol = "/ipfs/id/push/1.0.0", .short_lived = true, .run = run_read, .done = free_incoming};
+    .protocol = "/ipfs/id/push/1.0.0", .short_lived = true, .on_limited = true, .run = run_read, .done = free_incoming};
 
 /* ---- what a peer said, as text ---- */
 

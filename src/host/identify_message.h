@@ -13,12 +13,6 @@ enum {
     MINKE_IDENTIFY_PROTOCOLS_MAX = 128
 };
 
-/* A piece of the message it was read from. */
-typedef struct minke_slice {
-    const uint8_t *data;
-    size_t len;
-} minke_slice_t;
-
 /* Absent fields are {NULL, 0}; slices lead into the input. */
 typedef struct minke_identify {
     minke_slice_t public_key;

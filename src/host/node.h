@@ -1,10 +1,14 @@
 /*
- * The pure part of a host: a transport, a table of protocols, multistream-select on every stream, and the services that
- * every libp2p node runs. No sockets and no clock; src/driver/ adds those.
+ * The pure part of a host: connections of either kind, a table of protocols, multistream-select on every stream, and
+ * the services that every libp2p node runs. No sockets and no clock; src/driver/ adds those.
  *
- *   transport event --> node --> negotiation (multistream)
- *                            \-> service (ping, identify, perf): consumed here
- *                            \-> application stream: passed on as minke_event_t
+ *   datagrams: transport --.
+ *                           >-- link.h --> node --> negotiation (multistream)
+ *   bytes:     upgrade   --'                    \-> service (ping, identify, perf, relay): consumed here
+ *                                                \-> application stream: passed on as minke_event_t
+ *
+ *   dial.h     several addresses of a peer, of every kind, names and relays included
+ *   circuit.h  connections over a relay: a stream of one connection carries the bytes of another
  */
 #ifndef MINKE_HOST_NODE_H
 #define MINKE_HOST_NODE_H
@@ -12,14 +16,23 @@
 #include <minke/minke.h>
 
 #include "base/byte_queue.h"
+#include "base/heap.h"
 #include "base/list.h"
+#include "base/map.h"
 #include "host/identify_message.h"
 #include "multiformats/multiaddr.h"
 #include "multistream/multistream.h"
+#include "upgrade/endpoint.h"
 
 typedef struct minke_node minke_node_t;
 typedef struct minke_node_stream minke_node_stream_t;
 typedef struct minke_node_connection minke_node_connection_t;
+
+/* Something that happens later. Its owner embeds it. */
+typedef struct minke_node_timer {
+    minke_heap_node_t node;
+    void (*fire)(minke_node_t *node, struct minke_node_timer *timer);
+} minke_node_timer_t;
 
 /*
  * A protocol served or spoken by the node itself. `run` is called when the stream has been negotiated and whenever
@@ -28,6 +41,7 @@ typedef struct minke_node_connection minke_node_connection_t;
 typedef struct minke_service {
     const char *protocol;
     bool short_lived; /* must be over within the time limit of a negotiation */
+    bool on_limited;  /* may run on limited connections */
     void (*run)(minke_node_t *node, minke_node_stream_t *stream);
     void (*done)(minke_node_t *node, minke_node_stream_t *stream); /* may be NULL */
 } minke_service_t;
@@ -57,10 +71,15 @@ struct minke_node_stream {
 struct minke_node_connection {
     minke_list_t siblings;
     minke_list_t streams;
-    minke_connection_t id;
-    void *user;   /* the application's */
-    size_t early; /* bytes that its streams keep back */
+    minke_map_node_t by_peer; /* in the node's table of peers */
+    minke_connection_t id;    /* the application's number for it */
+    minke_connection_t
+        below; /* the transport's, or that of the byte connections; the same number if nothing was chosen from */
+    struct minke_node_dial *dial; /* that it came from; NULL: none of ours */
+    void *user;                   /* the application's */
+    size_t early;                 /* bytes that its streams keep back */
     bool inbound;
+    bool limited;
     bool speaks_push; /* the remote's identify lists identify push */
     bool identified;
     uint8_t *identify; /* what it said: one message, pushes merged into it */
@@ -68,6 +87,14 @@ struct minke_node_connection {
     char peer[MINKE_PEER_BYTES];
     char address[MINKE_ADDR_BYTES];
 };
+
+/* A LISTENING, LISTEN_FAILED or LISTEN_CLOSED event that waits. */
+typedef struct minke_node_notice {
+    minke_list_t siblings;
+    minke_event_type_t type;
+    char addr[MINKE_ADDR_BYTES];
+    minke_close_t close;
+} minke_node_notice_t;
 
 typedef struct minke_node_text {
     minke_list_t siblings;
@@ -78,15 +105,32 @@ typedef struct minke_node_text {
 struct minke_node {
     minke_env_t env;
     minke_transport_t *transport;
+    minke_byte_endpoint_t *bytes;
     minke_time_t now; /* of the call in progress */
     bool serve_perf, identify;
     char agent[129];
     minke_list_t connections;
+    minke_map_t peers;
     minke_list_t protocols; /* of minke_node_text_t: the application's */
+    minke_list_t limited;   /* of minke_node_text_t: those of them that may run on limited connections */
     minke_list_t addresses; /* of minke_node_text_t: what we listen on */
     minke_list_t waiting;
     minke_list_t to_tell;
+    minke_list_t notices;
+    minke_node_notice_t *noticed;  /* the one whose strings the application may still look at */
     minke_connection_t identified; /* an IDENTIFIED event is due; 0: none */
+    minke_heap_t timers;
+    size_t timers_n; /* those that may be armed at once */
+
+    /* dial.h */
+    minke_handles_t dials, attempts;
+    minke_list_t dialling;       /* dials without a connection */
+    minke_map_t below;           /* connections that are attempts still: their number -> minke_node_attempt_t */
+    minke_list_t dials_to_tell;  /* that have failed */
+    minke_list_t attempts_to_do; /* the driver has something to do for them */
+    minke_list_t released;       /* carriers whose connections have ended */
+    minke_time_t dial_after;
+
     /* strings of the last event, and of minke_identify_get */
     char event_protocol[MINKE_PROTOCOL_MAX + 1];
     char event_peer[MINKE_PEER_BYTES];
@@ -96,40 +140,101 @@ struct minke_node {
 
 MINKE_MUST_USE int minke__node_new(const minke_host_options_t *options, minke_time_t now, minke_node_t **out);
 void minke__node_free(minke_node_t *node);
-/* Says goodbye to all; the transport then has the last datagrams to send. */
+/* Says goodbye to all; there are then last datagrams and bytes to send. */
 void minke__node_close_all(minke_node_t *node, minke_time_t now);
 
 MINKE_MUST_USE int minke__node_handle(minke_node_t *node, const char *protocol);
-/* A full multiaddr that can be dialled: for identify. Peers that are connected get it pushed. */
+MINKE_MUST_USE int minke__node_allow_limited(minke_node_t *node, const char *protocol);
+/* A full multiaddr that can be dialled, for identify, and one that no longer can. Peers that are connected get it
+ * pushed. */
 int minke__node_listening(minke_node_t *node, const char *address, minke_time_t now);
+void minke__node_not_listening(minke_node_t *node, const char *address, minke_time_t now);
 MINKE_MUST_USE int minke__node_open(minke_node_t *node, minke_connection_t connection, const char *protocol,
                                     minke_time_t now, minke_stream_t *stream);
 
-/* A transport event goes in; true: `event` is for the application. */
+/* What the application is told of an address; `close` NULL: nothing more. Out of memory nothing is. */
+void minke__node_notify(minke_node_t *node, minke_event_type_t type, const char *address, const minke_close_t *close);
+
+/* An event of the transport goes in; true: `event` is for the application. */
 bool minke__node_event(minke_node_t *node, const minke_transport_event_t *from, minke_event_t *event, minke_time_t now);
-/* Events of the node's own, to be drained after each transport event and after the last one. */
+/* All other events, to be drained after each of the transport's and after the last one. */
 bool minke__node_own_event(minke_node_t *node, minke_event_t *event, minke_time_t now);
 minke_time_t minke__node_deadline(const minke_node_t *node);
 void minke__node_tick(minke_node_t *node, minke_time_t now);
+/* There is something to tell or to do that neither a descriptor nor a deadline would bring up. */
+bool minke__node_is_busy(const minke_node_t *node);
 
-/* The application's stream calls: they do not reach into negotiation or services. */
+/* ---- byte connections: the carriers are the driver's, but for circuits */
+
+/* A carrier has come in. MINKE_ERROR_LIMIT (counted) or MINKE_ERROR_NO_MEMORY: close it. */
+MINKE_MUST_USE int minke__node_accept(minke_node_t *node, minke_carrier_t *carrier, minke_time_t now,
+                                      minke_connection_t *connection);
+/* The next connection whose carrier, one of the driver's, may have something to send. False: none. */
+bool minke__node_ready(minke_node_t *node, minke_connection_t *connection, minke_time_t now);
+
+/* ---- the application's calls: they do not reach into negotiation or services */
+
 ssize_t minke__node_write(minke_node_t *node, minke_stream_t stream, const void *data, size_t len, minke_time_t now);
 int minke__node_finish(minke_node_t *node, minke_stream_t stream, minke_time_t now);
 ssize_t minke__node_peek(minke_node_t *node, minke_stream_t stream, const uint8_t **data);
 int minke__node_consume(minke_node_t *node, minke_stream_t stream, size_t len, minke_time_t now);
+int minke__node_reset(minke_node_t *node, minke_stream_t stream, uint32_t code, minke_time_t now);
+int minke__node_stop(minke_node_t *node, minke_stream_t stream, uint32_t code, minke_time_t now);
+int minke__node_close(minke_node_t *node, minke_connection_t connection, minke_time_t now);
 /* Where the application's pointer is kept; NULL: no such stream of the application, or no such connection. */
 void **minke__node_stream_user(const minke_node_t *node, minke_stream_t stream);
 void **minke__node_connection_user(const minke_node_t *node, minke_connection_t connection);
+MINKE_MUST_USE int minke__node_peer(const minke_node_t *node, minke_connection_t connection,
+                                    char text[MINKE_PEER_BYTES]);
+MINKE_MUST_USE int minke__node_stats(const minke_node_t *node, minke_connection_t connection,
+                                     minke_connection_stats_t *stats);
+size_t minke__node_connections(const minke_node_t *node, minke_connection_t *connections, size_t capacity);
 MINKE_MUST_USE int minke__node_identify_get(minke_node_t *node, minke_connection_t connection,
                                             minke_identify_info_t *info);
 
-/* For the services. */
+/* ---- among the files of this folder */
+
+/* By the application's number, and by the one below. NULL: none, or none that is up. */
 minke_node_connection_t *minke__node_connection(const minke_node_t *node, minke_connection_t id);
+minke_node_connection_t *minke__node_connection_below(const minke_node_t *node, minke_connection_t below);
+/* One to this peer, rather one without a limit. NULL: none. */
+minke_node_connection_t *minke__node_connection_to(const minke_node_t *node, const minke_peer_id_t *peer);
+/* A connection is up, and one has gone. */
+minke_node_connection_t *minke__node_connection_new(minke_node_t *node, minke_connection_t below, bool inbound);
+void minke__node_connection_free(minke_node_t *node, minke_node_connection_t *connection);
+
+/* It is a dial of ours that is not up yet. */
+bool minke__node_is_dialling(const minke_node_t *node, minke_connection_t id);
+
+/* Room for a timer, so that setting it cannot fail. */
+MINKE_MUST_USE int minke__node_timer_init(minke_node_t *node, minke_node_timer_t *timer,
+                                          void (*fire)(minke_node_t *node, minke_node_timer_t *timer));
+void minke__node_timer_set(minke_node_t *node, minke_node_timer_t *timer, minke_time_t at);
+/* Harmless for one that was never made. */
+void minke__node_timer_free(minke_node_t *node, minke_node_timer_t *timer);
+
+/* streams.c */
+minke_node_stream_t *minke__node_stream(const minke_node_t *node, minke_stream_t id);
+void minke__node_stream_opened(minke_node_t *node, const minke_transport_event_t *from);
+/* READABLE or WRITABLE. True: `event` is for the application. */
+bool minke__node_stream_changed(minke_node_t *node, const minke_transport_event_t *from, minke_event_t *event);
+bool minke__node_stream_closed(minke_node_t *node, const minke_transport_event_t *from, minke_event_t *event);
+/* OPENED and READABLE, which the node itself raises. */
+bool minke__node_stream_event(minke_node_t *node, minke_event_t *event);
+void minke__node_stream_free(minke_node_t *node, minke_node_stream_t *stream);
+/* `service` NULL: the application's. */
+int minke__node_open_stream(minke_node_t *node, minke_node_connection_t *connection, const char *protocol,
+                            const minke_service_t *service, minke_node_stream_t **stream);
+void minke__node_push_to_all(minke_node_t *node);
+bool minke__node_has_text(const minke_list_t *list, const char *text, size_t len);
 /* What is allocated for a connection is charged to it; any env frees it. */
 const minke_env_t *minke__node_env(const minke_node_t *node, const minke_node_connection_t *connection);
-int minke__node_start_service(minke_node_t *node, minke_node_connection_t *connection, const minke_service_t *service);
 void minke__node_limit_time(minke_node_t *node, minke_node_stream_t *stream);
+/* Those that are served, in turn; NULL: no more. And which of them has this name; negative: none. */
 const minke_service_t *minke__node_service(const minke_node_t *node, size_t index);
+int minke__node_service_index(const minke_node_t *node, const char *name, size_t len);
+/* May this protocol, a service's or the application's, run on limited connections? */
+bool minke__node_may_be_limited(const minke_node_t *node, const char *protocol, size_t len);
 
 /* services.c */
 extern const minke_service_t minke__service_ping;

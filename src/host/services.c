@@ -1,5 +1,5 @@
 /* The services that answer with bytes: ping and perf (spec/host.md 9, 10). */
-#include "host/node.h"
+#include "host/link.h"
 
 /* ---- ping: 32 bytes in, the same 32 bytes out, until the remote finishes. So is any echo. ---- */
 
@@ -7,15 +7,15 @@ static void run_ping(minke_node_t *node, minke_node_stream_t *s)
 {
     const uint8_t *data;
     ssize_t n;
-    while ((n = minke_transport_peek(node->transport, s->id, &data)) > 0) {
-        const ssize_t taken = minke_transport_write(node->transport, s->id, data, (size_t)n, node->now);
+    while ((n = minke__link_peek(node, s->id, &data)) > 0) {
+        const ssize_t taken = minke__link_write(node, s->id, data, (size_t)n);
         if (taken <= 0) return;
-        (void)minke_transport_consume(node->transport, s->id, (size_t)taken, node->now);
+        (void)minke__link_consume(node, s->id, (size_t)taken);
     }
-    if (n == 0) (void)minke_transport_finish(node->transport, s->id, node->now);
+    if (n == 0) (void)minke__link_finish(node, s->id);
 }
 
-const minke_service_t minke__service_ping = {.protocol = "/ipfs/ping/1.0.0", .run = run_ping};
+const minke_service_t minke__service_ping = {.protocol = "/ipfs/ping/1.0.0", .on_limited = true, .run = run_ping};
 
 /* ---- perf: 8 bytes say how much is wanted; all that follows is dropped; then that much is sent ---- */
 
@@ -41,13 +41,13 @@ static void receive_perf(minke_node_t *node, minke_node_stream_t *s, perf_state_
 {
     const uint8_t *data;
     ssize_t n;
-    while ((n = minke_transport_peek(node->transport, s->id, &data)) > 0) {
+    while ((n = minke__link_peek(node, s->id, &data)) > 0) {
         read_header(perf, data, (size_t)n);
-        (void)minke_transport_consume(node->transport, s->id, (size_t)n, node->now);
+        (void)minke__link_consume(node, s->id, (size_t)n);
     }
     if (n != 0) return;
     if (perf->header_len == sizeof perf->header) perf->sending = true;
-    else (void)minke_transport_reset(node->transport, s->id, 0, node->now);
+    else (void)minke__link_reset(node, s->id, 0);
 }
 
 static void send_perf(minke_node_t *node, minke_node_stream_t *s, perf_state_t *perf)
@@ -55,18 +55,18 @@ static void send_perf(minke_node_t *node, minke_node_stream_t *s, perf_state_t *
     static const uint8_t zeros[16384];
     while (perf->left > 0) {
         const size_t n = perf->left < sizeof zeros ? (size_t)perf->left : sizeof zeros;
-        const ssize_t taken = minke_transport_write(node->transport, s->id, zeros, n, node->now);
+        const ssize_t taken = minke__link_write(node, s->id, zeros, n);
         if (taken <= 0) return;
         perf->left -= (uint64_t)taken;
     }
-    (void)minke_transport_finish(node->transport, s->id, node->now);
+    (void)minke__link_finish(node, s->id);
 }
 
 static void run_perf(minke_node_t *node, minke_node_stream_t *s)
 {
     if (s->state == NULL) s->state = minke__alloc_zero(minke__node_env(node, s->connection), sizeof(perf_state_t));
     if (s->state == NULL) {
-        (void)minke_transport_reset(node->transport, s->id, 0, node->now);
+        (void)minke__link_reset(node, s->id, 0);
         return;
     }
     perf_state_t *perf = s->state;

@@ -11,9 +11,7 @@
 
 enum {
     MINKE_ICE_TRY_AGAIN_AFTER = 100 * 1000, /* from a check to its first repetition, in microseconds */
-    MINKE_ICE_UNPROVEN_FACTOR = 3,          /* bytes out per byte in until an address is proven: RFC 9000 8.1 */
-    MINKE_STUN_UNKNOWN_ATTRIBUTE = 420,
-    MINKE_STUN_ROLE_CONFLICT = 487
+    MINKE_ICE_UNPROVEN_FACTOR = 3           /* bytes out per byte in until an address is proven: RFC 9000 8.1 */
 };
 
 /* Socket and remote are the same, and so is the local address unless one of the two leaves it to the system. */

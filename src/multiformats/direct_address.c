@@ -70,22 +70,27 @@ int minke__multiaddr_to_direct(const minke_multiaddr_t *address, minke_direct_ad
     return MINKE_OK;
 }
 
-static int append_base(const minke_address_t *address, minke_multiaddr_t *out)
+/* [/ip6zone/..]/ip4|ip6/.. */
+int minke__multiaddr_append_ip(minke_multiaddr_t *out, const minke_address_t *address)
 {
-    const uint8_t port[2] = {(uint8_t)(address->port >> 8), (uint8_t)address->port};
     const bool ip4 = address->family == MINKE_FAMILY_IP4;
-    if (!ip4 && address->family != MINKE_FAMILY_IP6) return MINKE_ERROR_ADDRESS;
     int result = MINKE_OK;
+    if (!ip4 && address->family != MINKE_FAMILY_IP6) return MINKE_ERROR_ADDRESS;
     if (!ip4 && address->scope != 0) {
         char zone[10];
         minke_writer_t w = minke__writer(zone, sizeof zone);
         minke__write_decimal(&w, address->scope);
         result = minke__multiaddr_append(out, MINKE_MULTIADDR_IP6ZONE, zone, w.len);
     }
-    if (result == MINKE_OK) {
-        result = minke__multiaddr_append(out, ip4 ? MINKE_MULTIADDR_IP4 : MINKE_MULTIADDR_IP6, address->ip,
-                                         minke__ip_len(address->family));
-    }
+    if (result < 0) return result;
+    return minke__multiaddr_append(out, ip4 ? MINKE_MULTIADDR_IP4 : MINKE_MULTIADDR_IP6, address->ip,
+                                   minke__ip_len(address->family));
+}
+
+static int append_base(const minke_address_t *address, minke_multiaddr_t *out)
+{
+    const uint8_t port[2] = {(uint8_t)(address->port >> 8), (uint8_t)address->port};
+    int result = minke__multiaddr_append_ip(out, address);
     if (result == MINKE_OK) result = minke__multiaddr_append(out, MINKE_MULTIADDR_UDP, port, sizeof port);
     if (result == MINKE_OK) result = minke__multiaddr_append(out, MINKE_MULTIADDR_WEBRTC_DIRECT, NULL, 0);
     return result;

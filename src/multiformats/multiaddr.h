@@ -63,6 +63,8 @@ MINKE_MUST_USE ssize_t minke__multiaddr_text(const minke_multiaddr_t *address, c
 bool minke__multiaddr_next(const minke_multiaddr_t *address, size_t *at, minke_multiaddr_component_t *component);
 MINKE_MUST_USE int minke__multiaddr_append(minke_multiaddr_t *address, uint32_t code, const void *value,
                                            size_t value_len);
+/* Appends [/ip6zone/..]/ip4|ip6/..; the port is left out. MINKE_ERROR_ADDRESS: no family. */
+MINKE_MUST_USE int minke__multiaddr_append_ip(minke_multiaddr_t *out, const minke_address_t *address);
 
 /* What a webrtc-direct address says. */
 typedef struct minke_direct_address {

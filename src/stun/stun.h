@@ -1,5 +1,5 @@
 /*
- * STUN messages as ICE uses them (RFC 8489, RFC 8445; spec/webrtc-direct.md 5): parse, verify, write.
+ * STUN messages as ICE and the responder use them (RFC 8489, RFC 8445; spec/webrtc-direct.md 5): parse, verify, write.
  */
 #ifndef MINKE_STUN_STUN_H
 #define MINKE_STUN_STUN_H
@@ -13,6 +13,8 @@ enum {
     MINKE_STUN_BINDING_INDICATION = 0x0011,
     MINKE_STUN_BINDING_SUCCESS = 0x0101,
     MINKE_STUN_BINDING_ERROR = 0x0111,
+    MINKE_STUN_UNKNOWN_ATTRIBUTE = 420,
+    MINKE_STUN_ROLE_CONFLICT = 487,
     MINKE_STUN_TRANSACTION_ID_BYTES = 12,
     MINKE_STUN_USERNAME_MAX = 513, /* RFC 8489 14.3 */
     MINKE_STUN_MESSAGE_MAX = 700   /* the largest message that we write: a USERNAME of 513 and all else we send */
@@ -36,7 +38,7 @@ typedef struct minke_stun_message {
     uint16_t error_code;
     size_t integrity_at;  /* offset of MESSAGE-INTEGRITY; 0: absent */
     bool has_fingerprint; /* present, and it was right: a wrong one makes the message malformed */
-    uint8_t unknown_n;    /* comprehension-required attributes that we do not know */
+    uint8_t unknown_n;    /* comprehension-required attributes that we do not know, the first four */
     uint16_t unknown[4];
 } minke_stun_message_t;
 
@@ -56,8 +58,12 @@ void minke__stun_write_role(minke_writer_t *w, bool controlling, uint64_t tie_br
 void minke__stun_write_use_candidate(minke_writer_t *w);
 void minke__stun_write_mapped_address(minke_writer_t *w, const minke_address_t *address);
 void minke__stun_write_error(minke_writer_t *w, uint16_t code);
+/* Without a reason phrase, which may be empty (RFC 8489 14.8): where an answer has to be small. */
+void minke__stun_write_bare_error(minke_writer_t *w, uint16_t code);
 void minke__stun_write_unknown(minke_writer_t *w, const uint16_t *types, size_t n);
 /* Appends MESSAGE-INTEGRITY (unless password is NULL) and FINGERPRINT. False: did not fit. */
 bool minke__stun_finish(minke_writer_t *w, const void *password, size_t password_len);
+/* The end of a message with neither of them. */
+bool minke__stun_finish_bare(minke_writer_t *w);
 
 #endif

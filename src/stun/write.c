@@ -75,9 +75,8 @@ static const char *reason_of(uint16_t code)
     }
 }
 
-void minke__stun_write_error(minke_writer_t *w, uint16_t code)
+static void write_error(minke_writer_t *w, uint16_t code, const char *reason)
 {
-    const char *reason = reason_of(code);
     write_attribute_header(w, MINKE_STUN_ATTRIBUTE_ERROR_CODE, 4 + strlen(reason));
     minke__write_u16(w, 0);
     minke__write_u8(w, (uint8_t)(code / 100));
@@ -85,6 +84,10 @@ void minke__stun_write_error(minke_writer_t *w, uint16_t code)
     minke__write_text(w, reason);
     write_padding(w);
 }
+
+void minke__stun_write_error(minke_writer_t *w, uint16_t code) { write_error(w, code, reason_of(code)); }
+
+void minke__stun_write_bare_error(minke_writer_t *w, uint16_t code) { write_error(w, code, ""); }
 
 void minke__stun_write_unknown(minke_writer_t *w, const uint16_t *types, size_t n)
 {
@@ -107,6 +110,13 @@ static void write_integrity(minke_writer_t *w, const void *password, size_t pass
     minke__hmac_sha1(password, password_len, w->data, w->len, mac);
     write_attribute_header(w, MINKE_STUN_ATTRIBUTE_MESSAGE_INTEGRITY, sizeof mac);
     minke__write_bytes(w, mac, sizeof mac);
+}
+
+bool minke__stun_finish_bare(minke_writer_t *w)
+{
+    if (w->failed) return false;
+    minke__patch_u16(w, 2, (uint16_t)(w->len - MINKE_STUN_HEADER_BYTES));
+    return !w->failed;
 }
 
 bool minke__stun_finish(minke_writer_t *w, const void *password, size_t password_len)

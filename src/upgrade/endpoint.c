@@ -1,21 +1,32 @@
 #include "upgrade/endpoint.h"
 
+#include <assert.h>
+
 #include "base/heap.h"
 #include "base/list.h"
+#include "base/wire.h"
 
-/* As with datagrams (webrtc/connection.c): how long what the remote had finished waits for a reader after the end. */
-enum { READER_PATIENCE = 60 * 1000000 };
+/* As with datagrams (webrtc/connection.c): how long what the remote had finished waits for a reader after the end. And
+ * how long our last word waits for a carrier that is full. */
+enum { READER_PATIENCE = 60 * 1000000, FAREWELL_PATIENCE = 1000000 };
 
 typedef struct minke_byte_connection {
     minke_list_t siblings, to_send, to_tell;
     minke_heap_node_t timer;
+    minke_env_t env; /* all below is charged to this connection */
+    minke_account_t account;
     minke_upgrade_t *upgrade;
+    minke_carrier_t *carrier;
     minke_connection_t id; /* without MINKE_BYTES_ID */
     void *user;
+    minke_time_t started_at, noise_at;
     minke_time_t give_up_at; /* after the end: when unread bytes are dropped */
+    minke_time_t hurry_at;   /* after the end: when nobody waits for the last word any more */
+    uint64_t bytes_sent, bytes_received;
     size_t lingering_unread;
     bool inbound, was_open, connected_told, ended;
-    bool counted; /* among the inbound handshakes */
+    bool farewell_said; /* ended, and all of it sent or nobody there to send it to */
+    bool counted;       /* among the inbound handshakes */
 } minke_byte_connection_t;
 
 struct minke_byte_endpoint {
@@ -32,7 +43,7 @@ struct minke_byte_endpoint {
 
 void minke__bytes_options_defaults(minke_byte_endpoint_options_t *options)
 {
-    *options = (minke_byte_endpoint_options_t){.connections_max = 4096, .handshakes_max = 128};
+    *options = (minke_byte_endpoint_options_t){.connections_max = 4096, .handshakes_max = 128, .memory_max = 16 << 20};
     minke__upgrade_options_defaults(&options->upgrade);
 }
 
@@ -62,6 +73,7 @@ static void remove_connection(minke_byte_endpoint_t *e, minke_byte_connection_t 
     minke__list_remove(&c->to_tell);
     minke__handles_remove(&e->connections, c->id);
     minke__upgrade_free(c->upgrade);
+    assert(c->account.used == sizeof *c + MINKE_BLOCK_OVERHEAD); /* what is left would point to a dead account */
     minke__free(e->env, c);
 }
 
@@ -104,12 +116,14 @@ static void note_state(minke_byte_endpoint_t *e, minke_byte_connection_t *c, min
     minke_counters_t *counters = e->env->counters;
     if (state == MINKE_UPGRADE_OPEN && !c->was_open) {
         c->was_open = true;
+        c->noise_at = now;
         if (c->inbound) counters->connections_accepted++;
         else counters->connections_dialled++;
     }
     if (state == MINKE_UPGRADE_ENDED && !c->ended) {
         c->ended = true;
         c->give_up_at = now + READER_PATIENCE;
+        c->hurry_at = now + FAREWELL_PATIENCE;
         if (!c->was_open) counters->connections_failed++;
     }
 }
@@ -123,18 +137,44 @@ static bool lingers(const minke_byte_connection_t *c)
 static minke_time_t deadline_of(const minke_byte_connection_t *c)
 {
     if (!c->ended) return minke__upgrade_deadline(c->upgrade);
+    if (!c->farewell_said) return c->hurry_at;
     return lingers(c) ? c->give_up_at : MINKE_TIME_NEVER;
+}
+
+/* The hard end, base/account.h: what could not be allocated may be missing anywhere. */
+static void check_memory(minke_byte_endpoint_t *e, minke_byte_connection_t *c)
+{
+    if (c->account.refused_by == NULL || minke__upgrade_state(c->upgrade) == MINKE_UPGRADE_ENDED) return;
+    minke_close_t reason = {.layer = MINKE_LAYER_HOST, .code = MINKE_ERROR_NO_MEMORY};
+    minke_writer_t w = minke__writer(reason.text, sizeof reason.text);
+    minke__write_text(&w, c->account.refused_by == &c->account ? "the connection has reached connection_memory_max"
+                                                               : "the transport has reached memory_max");
+    minke__write_terminator(&w);
+    e->env->counters->memory_closed++;
+    minke__upgrade_disconnected(c->upgrade, &reason);
 }
 
 /* After anything that may have changed a connection. */
 static void touch(minke_byte_endpoint_t *e, minke_byte_connection_t *c, minke_time_t now)
 {
+    check_memory(e, c);
     const minke_upgrade_state_t state = minke__upgrade_state(c->upgrade);
     count_handshake(e, c, state);
     note_state(e, c, state, now);
     minke__heap_set(&e->timers, &c->timer, deadline_of(c));
     append_once(&e->to_send, &c->to_send);
     append_once(&e->to_tell, &c->to_tell);
+}
+
+/* Its own record has been charged to all, before there was an account. */
+static void open_account(const minke_byte_endpoint_t *e, minke_byte_connection_t *c)
+{
+    c->account = (minke_account_t){.parent = e->env->account,
+                                   .used = sizeof *c + MINKE_BLOCK_OVERHEAD,
+                                   .max = e->options.memory_max,
+                                   .refusals = &e->env->counters->memory_exhausted_connection};
+    c->env = *e->env;
+    c->env.account = &c->account;
 }
 
 static minke_byte_connection_t *new_connection(minke_byte_endpoint_t *e, bool inbound, const minke_peer_id_t *expected,
@@ -145,10 +185,12 @@ static minke_byte_connection_t *new_connection(minke_byte_endpoint_t *e, bool in
     minke_upgrade_options_t options = e->options.upgrade;
     options.dialer = !inbound;
     options.expected = expected;
+    open_account(e, c);
     c->inbound = inbound;
+    c->started_at = now;
     c->id = minke__handles_add(&e->connections, c);
     if (c->id != 0 && minke__heap_reserve(&e->timers, e->connections.count) == MINKE_OK) {
-        c->upgrade = minke__upgrade_new(e->env, &options, &e->streams, c->id | MINKE_BYTES_ID, now);
+        c->upgrade = minke__upgrade_new(&c->env, &options, &e->streams, c->id | MINKE_BYTES_ID, now);
     }
     if (c->upgrade != NULL) return c;
     minke__handles_remove(&e->connections, c->id);
@@ -156,15 +198,20 @@ static minke_byte_connection_t *new_connection(minke_byte_endpoint_t *e, bool in
     return NULL;
 }
 
-int minke__bytes_add(minke_byte_endpoint_t *e, bool inbound, const minke_peer_id_t *expected, minke_time_t now,
-                     minke_connection_t *out)
+int minke__bytes_add(minke_byte_endpoint_t *e, minke_carrier_t *carrier, bool inbound, const minke_peer_id_t *expected,
+                     minke_time_t now, minke_connection_t *out)
 {
-    if (e->connections.count >= e->options.connections_max || (inbound && e->handshakes >= e->options.handshakes_max)) {
-        e->env->counters->handshakes_refused += inbound;
+    if (e->connections.count >= e->options.connections_max) {
+        e->env->counters->connections_refused += inbound;
+        return MINKE_ERROR_LIMIT;
+    }
+    if (inbound && e->handshakes >= e->options.handshakes_max) {
+        e->env->counters->handshakes_refused++;
         return MINKE_ERROR_LIMIT;
     }
     minke_byte_connection_t *c = new_connection(e, inbound, expected, now);
     if (c == NULL) return MINKE_ERROR_NO_MEMORY;
+    c->carrier = carrier;
     minke__list_init(&c->siblings);
     minke__list_init(&c->to_send);
     minke__list_init(&c->to_tell);
@@ -180,6 +227,7 @@ void minke__bytes_recv(minke_byte_endpoint_t *e, minke_connection_t id, uint8_t 
 {
     minke_byte_connection_t *c = find(e, id);
     if (c == NULL) return;
+    c->bytes_received += len;
     minke__upgrade_recv(c->upgrade, data, len, now);
     touch(e, c, now);
 }
@@ -198,6 +246,8 @@ size_t minke__bytes_transmit(minke_byte_endpoint_t *e, minke_connection_t id, ui
     minke_byte_connection_t *c = find(e, id);
     if (c == NULL) return 0;
     const size_t len = minke__upgrade_transmit(c->upgrade, out, capacity, now);
+    c->bytes_sent += len;
+    if (len == 0 && c->ended) c->farewell_said = true;
     append_once(&e->to_tell, &c->to_tell); /* streams may have room again */
     minke__heap_set(&e->timers, &c->timer, deadline_of(c));
     return len;
@@ -215,6 +265,7 @@ void minke__bytes_disconnected(minke_byte_endpoint_t *e, minke_connection_t id, 
     minke_byte_connection_t *c = find(e, id);
     if (c == NULL) return;
     minke__upgrade_disconnected(c->upgrade, reason);
+    c->farewell_said = true;
     touch(e, c, now);
 }
 
@@ -241,8 +292,10 @@ void minke__bytes_tick(minke_byte_endpoint_t *e, minke_time_t now)
     for (minke_heap_node_t *node; (node = minke__heap_top(&e->timers)) != NULL && node->at <= now && turns > 0;
          turns--) {
         minke_byte_connection_t *c = MINKE_CONTAINER(node, minke_byte_connection_t, timer);
-        if (c->ended) wait_for_readers(c, now);
-        else minke__upgrade_tick(c->upgrade, now);
+        if (c->ended) {
+            if (now >= c->hurry_at) c->farewell_said = true;
+            wait_for_readers(c, now);
+        } else minke__upgrade_tick(c->upgrade, now);
         touch(e, c, now);
     }
 }
@@ -275,7 +328,7 @@ static bool connection_event(minke_byte_endpoint_t *e, minke_byte_connection_t *
         return true;
     }
     if (stream_event(c, event)) return true;
-    if (!c->ended || lingers(c)) return false;
+    if (!c->ended || !c->farewell_said || lingers(c)) return false;
     event->type = MINKE_TRANSPORT_CLOSED;
     event->close = *minke__upgrade_close_reason(c->upgrade);
     e->told = c;
@@ -316,6 +369,69 @@ const uint8_t *minke__bytes_peer_key(const minke_byte_endpoint_t *e, minke_conne
 {
     const minke_byte_connection_t *c = find(e, id);
     return c != NULL && c->was_open ? minke__upgrade_peer_key(c->upgrade, len) : NULL;
+}
+
+minke_carrier_t *minke__bytes_carrier(const minke_byte_endpoint_t *e, minke_connection_t id)
+{
+    const minke_byte_connection_t *c = find(e, id);
+    return c != NULL ? c->carrier : NULL;
+}
+
+minke_carrier_t *minke__bytes_take_carrier(minke_byte_endpoint_t *e, minke_connection_t id)
+{
+    minke_byte_connection_t *c = find(e, id);
+    minke_carrier_t *carrier = minke__bytes_carrier(e, id);
+    if (c != NULL) c->carrier = NULL;
+    return carrier;
+}
+
+const minke_env_t *minke__bytes_env(const minke_byte_endpoint_t *e, minke_connection_t id)
+{
+    const minke_byte_connection_t *c = find(e, id);
+    return c != NULL ? &c->env : NULL;
+}
+
+bool minke__bytes_inbound(const minke_byte_endpoint_t *e, minke_connection_t id)
+{
+    const minke_byte_connection_t *c = find(e, id);
+    return c != NULL && c->inbound;
+}
+
+minke_connection_t minke__bytes_after(const minke_byte_endpoint_t *e, minke_connection_t id)
+{
+    const minke_byte_connection_t *c = find(e, id);
+    if (c == NULL && id != 0) return 0;
+    const minke_list_t *next = c != NULL ? c->siblings.next : e->everyone.next;
+    if (next == &e->everyone) return 0;
+    return MINKE_CONTAINER(next, minke_byte_connection_t, siblings)->id | MINKE_BYTES_ID;
+}
+
+bool minke__bytes_stats(const minke_byte_endpoint_t *e, minke_connection_t id, minke_connection_stats_t *stats)
+{
+    const minke_byte_connection_t *c = find(e, id);
+    if (c == NULL || c->carrier == NULL) return false;
+    *stats = (minke_connection_stats_t){.inbound = c->inbound,
+                                        .layer = c->was_open ? MINKE_LAYER_HOST : MINKE_LAYER_NOISE,
+                                        .last_step = c->was_open ? MINKE_LAYER_NOISE : MINKE_LAYER_NONE,
+                                        .path = {.remote = c->carrier->remote},
+                                        .started_at = c->started_at,
+                                        .noise_at = c->noise_at,
+                                        .bytes_sent = c->bytes_sent,
+                                        .bytes_received = c->bytes_received,
+                                        .memory = c->account.used};
+    if (c->ended) stats->layer = MINKE_LAYER_NONE;
+    if (minke__upgrade_yamux(c->upgrade) == NULL) return true;
+    const minke_yamux_stats_t yamux = minke__yamux_stats(minke__upgrade_yamux(c->upgrade));
+    stats->smoothed_rtt = yamux.rtt;
+    stats->streams = yamux.inbound + yamux.outbound;
+    stats->unread = yamux.unread;
+    stats->unsent = yamux.unsent;
+    return true;
+}
+
+bool minke__bytes_is_busy(const minke_byte_endpoint_t *e)
+{
+    return e->told != NULL || !minke__list_empty(&e->to_send) || !minke__list_empty(&e->to_tell);
 }
 
 void minke__bytes_set_user(minke_byte_endpoint_t *e, minke_connection_t id, void *user)

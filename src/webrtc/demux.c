@@ -3,6 +3,7 @@
  *
  *   first byte 0..3    STUN   request:  by the ufrag in USERNAME -> connection, else strangers; a dial's socket
  *                                       has one connection, and no strangers
+ *                                       without USERNAME, to a listener that serves STUN -> responder
  *                             response: by address -> connection, else strangers
  *   first byte 20..63  DTLS   ClientHello from a stranger -> new connection; else by address
  *   anything else      not ours
@@ -41,6 +42,10 @@ static void recv_stun(minke_transport_t *t, const uint8_t *data, size_t len, con
     minke_stun_message_t message;
     if (!minke__stun_looks_like(data, len) || !minke__stun_parse(data, len, &message)) {
         t->counters.stun_malformed++;
+        return;
+    }
+    if (t->responder != NULL && minke__responder_serves(&message) && minke__endpoint_listens(t, path->socket)) {
+        minke__responder_recv(t->responder, &message, path, now);
         return;
     }
     minke_ice_session_t *session = stun_owner(t, &message, path);

@@ -6,6 +6,7 @@
 #define MINKE_WEBRTC_ENDPOINT_H
 
 #include "base/blocks.h"
+#include "stun/responder.h"
 #include "webrtc/connection.h"
 
 typedef struct minke_endpoint_socket {
@@ -35,6 +36,7 @@ struct minke_transport {
     minke_certificate_t *certificate;
     minke_connection_config_t config;
     minke_strangers_t *strangers;
+    minke_responder_t *responder; /* NULL: STUN is not served */
 
     minke_handles_t connections; /* id -> minke_connection_state_t */
     minke_handles_t streams;     /* id -> minke_mux_stream_t */

@@ -24,14 +24,16 @@ void minke_transport_defaults(minke_transport_options_t *options)
                                            .memory_max = 1 << 30,
                                            .handshake_after = 10 * SECOND,
                                            .dial_after = 15 * SECOND,
-                                           .silent_after = 30 * SECOND};
+                                           .silent_after = 30 * SECOND,
+                                           .stun_per_second_max = 1000};
 }
 
 static bool limits_are_valid(const minke_transport_options_t *o)
 {
     return o->connections_max > 0 && o->connections_per_address_max > 0 && o->outbound_streams_max > 0 &&
            o->connection_memory_max >= 256 << 10 && o->memory_max >= 4 << 20 &&
-           o->memory_max >= o->connection_memory_max;
+           o->memory_max >= o->connection_memory_max && o->stun_per_second_max > 0 &&
+           o->stun_per_second_max <= MINKE_RESPONDER_PER_SECOND_MAX;
 }
 
 static bool options_are_valid(const minke_transport_options_t *o)
@@ -92,7 +94,10 @@ static int start(minke_transport_t *t)
     error = minke__dtls_context_new(&t->env, t->certificate, &t->config.dtls);
     if (error < 0) return error;
     t->strangers = minke__strangers_new(&t->env, t->options.strangers_max, 0);
-    return t->strangers != NULL ? MINKE_OK : MINKE_ERROR_NO_MEMORY;
+    if (t->strangers == NULL) return MINKE_ERROR_NO_MEMORY;
+    if (!t->options.serve_stun) return MINKE_OK;
+    t->responder = minke__responder_new(&t->env, t->options.stun_per_second_max);
+    return t->responder != NULL ? MINKE_OK : MINKE_ERROR_NO_MEMORY;
 }
 
 int minke_transport_new(const minke_transport_options_t *options, minke_transport_t **out)
@@ -140,6 +145,7 @@ void minke_transport_free(minke_transport_t *t)
         minke__endpoint_remove(t, MINKE_CONTAINER(t->everyone.next, minke_connection_state_t, siblings));
     }
     minke__endpoint_sockets_free(t);
+    minke__responder_free(t->responder);
     if (t->strangers != NULL) minke__strangers_free(t->strangers);
     if (t->config.dtls != NULL) minke__dtls_context_free(t->config.dtls);
     if (t->certificate != NULL) minke__certificate_free(t->certificate);
@@ -191,7 +197,10 @@ size_t minke_transport_transmit(minke_transport_t *t, uint8_t *buffer, size_t ca
                                 minke_path_t *path, minke_time_t now)
 {
     if (capacity < MINKE_TRAIN_BYTES) return 0;
-    const size_t answer_len = minke__strangers_transmit(t->strangers, buffer, capacity, path, now);
+    size_t answer_len = minke__strangers_transmit(t->strangers, buffer, capacity, path, now);
+    if (answer_len == 0 && t->responder != NULL) {
+        answer_len = minke__responder_transmit(t->responder, buffer, capacity, path);
+    }
     if (answer_len > 0) {
         *train = (minke_train_t){buffer, answer_len, answer_len};
         return sent(t, 0, train, 1, path, now);

@@ -25,8 +25,10 @@ static bool open_inbound(minke_yamux_t *s, uint32_t number)
         minke__yamux_violation(s, "the remote opened a stream with an id that it may not use");
         return false;
     }
+    const bool short_of_memory = minke__account_room(s->env->account) == 0;
+    s->env->counters->memory_streams_refused += short_of_memory;
     minke_yamux_stream_t *stream =
-        s->inbound < s->options.inbound_max ? minke__yamux_stream_new(s, number, true) : NULL;
+        s->inbound < s->options.inbound_max && !short_of_memory ? minke__yamux_stream_new(s, number, true) : NULL;
     if (stream == NULL) {
         refuse(s, number);
         return !s->ended;

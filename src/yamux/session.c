@@ -40,6 +40,8 @@ minke_yamux_t *minke__yamux_new(const minke_env_t *env, const minke_yamux_option
     minke__list_init(&s->streams);
     minke__list_init(&s->events);
     minke__list_init(&s->to_send);
+    minke__list_init(&s->starved);
+    s->feed_at = MINKE_TIME_NEVER;
     ping(s); /* its round trip tells how fast windows should grow */
     return s;
 }
@@ -121,16 +123,19 @@ static minke_time_t silent_at(const minke_yamux_t *s)
     return last + s->options.silent_after;
 }
 
+static minke_time_t ping_deadline(const minke_yamux_t *s) { return s->ping_out ? silent_at(s) : s->keepalive_at; }
+
 minke_time_t minke__yamux_deadline(const minke_yamux_t *s)
 {
     if (s->ended) return MINKE_TIME_NEVER;
-    return s->ping_out ? silent_at(s) : s->keepalive_at;
+    return s->feed_at < ping_deadline(s) ? s->feed_at : ping_deadline(s);
 }
 
 void minke__yamux_tick(minke_yamux_t *s, minke_time_t now)
 {
     s->now = now;
-    if (now < minke__yamux_deadline(s)) return;
+    if (now >= s->feed_at) minke__yamux_feed(s);
+    if (now < ping_deadline(s)) return;
     if (!s->ping_out) {
         ping(s);
     } else if (s->heard_at > s->pinged_at) { /* busy with something else, but there */

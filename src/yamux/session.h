@@ -21,6 +21,7 @@ struct minke_yamux_stream {
     minke_list_t siblings;
     minke_list_t events;
     minke_list_t to_send;
+    minke_list_t starved; /* a write took nothing because memory is short */
     void *user;
     minke_stream_t id;
     minke_byte_queue_t unread, unsent;
@@ -49,7 +50,8 @@ struct minke_yamux {
     minke_handles_t *handles;
     minke_connection_t connection;
     minke_map_t by_number;
-    minke_list_t streams, events, to_send;
+    minke_list_t streams, events, to_send, starved;
+    minke_time_t feed_at;       /* when the starved look again: what they wait for may be another connection's */
     minke_yamux_stream_t *told; /* its CLOSED event was given out: freed at the next call */
     uint32_t next_number;
     uint32_t inbound, outbound, unacknowledged;
@@ -97,6 +99,8 @@ void minke__yamux_stream_sent(minke_yamux_stream_t *stream, size_t len);
 MINKE_MUST_USE bool minke__yamux_stream_receive(minke_yamux_stream_t *stream, const uint8_t *data, size_t len);
 /* Both directions end with `error`, locally. */
 void minke__yamux_stream_fail(minke_yamux_stream_t *stream, int error);
+/* There may be memory again. */
+void minke__yamux_feed(minke_yamux_t *session);
 /* The session has ended: what the remote had finished stays readable. */
 void minke__yamux_stream_session_ended(minke_yamux_stream_t *stream);
 

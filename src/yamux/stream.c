@@ -25,6 +25,7 @@ minke_yamux_stream_t *minke__yamux_stream_new(minke_yamux_t *s, uint32_t number,
     stream->send_window = stream->receive_window = stream->window_target = MINKE_YAMUX_WINDOW_FIRST;
     minke__list_init(&stream->events);
     minke__list_init(&stream->to_send);
+    minke__list_init(&stream->starved);
     minke__list_init(&stream->siblings);
     minke__list_append(&s->streams, &stream->siblings);
     if (inbound) s->inbound++;
@@ -62,6 +63,7 @@ void minke__yamux_stream_free(minke_yamux_stream_t *stream)
     minke__list_remove(&stream->siblings);
     minke__list_remove(&stream->events);
     minke__list_remove(&stream->to_send);
+    minke__list_remove(&stream->starved);
     if (stream->id != 0) minke__handles_remove(s->handles, stream->id);
     if (s->told == stream) s->told = NULL;
     minke__free(s->env, stream);
@@ -100,6 +102,7 @@ void minke__yamux_stream_fail(minke_yamux_stream_t *stream, int error)
     if (stream->closed) return;
     forget(stream);
     drop_bytes(stream);
+    minke__list_remove(&stream->starved);
     stream->error = error;
     if (error == MINKE_ERROR_STREAM_RESET) stream->session->env->counters->streams_reset++;
     minke__yamux_stream_raise(stream, MINKE_YAMUX_STREAM_CLOSED);
@@ -141,6 +144,12 @@ bool minke__yamux_stream_receive(minke_yamux_stream_t *stream, const uint8_t *da
         minke__yamux_stream_settle(stream);
         return true;
     }
+    /* The window was given before memory became short, and yamux cannot take it back: the stream goes, not the rest. */
+    if (minke__account_is_short(s->env->account)) {
+        s->env->counters->memory_data_dropped++;
+        (void)minke__yamux_reset(stream);
+        return true;
+    }
     if (minke__byte_queue_append(&stream->unread, s->env, data, len) < 0) return false;
     s->unread += len;
     minke__yamux_stream_raise(stream, MINKE_YAMUX_STREAM_READABLE);
@@ -176,11 +185,30 @@ static int write_error(const minke_yamux_stream_t *stream)
     return stream->session->ended ? MINKE_ERROR_CONNECTION_CLOSED : MINKE_OK;
 }
 
+/* It has nothing of its own that will leave and make room: whoever gives memory back wakes it, or time does. */
+static void starve(minke_yamux_stream_t *stream)
+{
+    enum { LOOK_AGAIN_AFTER = 50000 };
+    minke_yamux_t *s = stream->session;
+    s->env->counters->memory_waits++;
+    if (!minke__list_linked(&stream->starved)) minke__list_append(&s->starved, &stream->starved);
+    if (s->feed_at == MINKE_TIME_NEVER) s->feed_at = s->now + LOOK_AGAIN_AFTER;
+}
+
+void minke__yamux_feed(minke_yamux_t *s)
+{
+    s->feed_at = MINKE_TIME_NEVER;
+    for (minke_list_t *node; (node = minke__list_pop(&s->starved)) != NULL;) {
+        minke__yamux_stream_raise(MINKE_CONTAINER(node, minke_yamux_stream_t, starved), MINKE_YAMUX_STREAM_WRITABLE);
+    }
+}
+
 size_t minke__yamux_writable(const minke_yamux_stream_t *stream)
 {
     if (write_error(stream) != MINKE_OK) return 0;
     const size_t held = stream->unsent.len, max = stream->session->options.send_buffer;
-    return held < max ? max - held : 0;
+    const size_t own = held < max ? max - held : 0, shared = minke__account_room(stream->session->env->account);
+    return own < shared ? own : shared;
 }
 
 ssize_t minke__yamux_write(minke_yamux_stream_t *stream, const void *data, size_t len)
@@ -192,6 +220,7 @@ ssize_t minke__yamux_write(minke_yamux_stream_t *stream, const void *data, size_
         return MINKE_ERROR_NO_MEMORY;
     stream->session->unsent += n;
     stream->wants_room = n < len;
+    if (n == 0 && stream->unsent.len == 0) starve(stream);
     minke__yamux_stream_settle(stream);
     return n > 0 ? (ssize_t)n : MINKE_ERROR_AGAIN;
 }

@@ -1,6 +1,9 @@
-/* Parse, verify, and write what was understood: it must be understood again, the same. */
+/* Parse, verify, and write what was understood: it must be understood again, the same. A plain request is answered, as
+ * often as the limit allows, and no answer is larger than it may be. */
 #include "ice/credentials.h"
+#include "stun/responder.h"
 #include "stun/stun.h"
+#include "support/test_env.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +43,42 @@ static void write_again(const minke_stun_message_t *m)
     check(colon == NULL || memcmp(again.username, m->username, m->username_len) == 0);
 }
 
+static void check_answer(const minke_stun_message_t *request, const minke_path_t *path, const uint8_t *out, size_t len)
+{
+    minke_stun_message_t answer;
+    check(len <= request->len + MINKE_RESPONDER_GROWTH_IP6_MAX && minke__stun_parse(out, len, &answer));
+    check(memcmp(answer.transaction_id, request->transaction_id, MINKE_STUN_TRANSACTION_ID_BYTES) == 0);
+    check(answer.has_fingerprint == request->has_fingerprint && answer.integrity_at == 0 && answer.username == NULL);
+    if (request->unknown_n > 0) {
+        check(answer.type == MINKE_STUN_BINDING_ERROR && answer.error_code == MINKE_STUN_UNKNOWN_ATTRIBUTE);
+    } else {
+        check(answer.type == MINKE_STUN_BINDING_SUCCESS && answer.has_mapped_address);
+        check(memcmp(&answer.mapped_address, &path->remote, sizeof path->remote) == 0);
+    }
+}
+
+static void serve(const minke_stun_message_t *request)
+{
+    test_env_t test;
+    uint8_t out[MINKE_STUN_MESSAGE_MAX];
+    minke_path_t back;
+    minke_path_t path = {.socket = 1, .remote = {.port = request->transaction_id[0]}};
+    if (!minke__responder_serves(request)) return;
+    test_env_init(&test, 1);
+    minke_responder_t *responder = minke__responder_new(&test.env, 1000);
+    path.remote.family = request->transaction_id[1] % 2 == 0 ? MINKE_FAMILY_IP4 : MINKE_FAMILY_IP6;
+    memcpy(path.remote.ip, request->transaction_id, path.remote.family == MINKE_FAMILY_IP4 ? 4 : 12);
+    for (unsigned i = 0; i < 12; i++) minke__responder_recv(responder, request, &path, 1);
+    unsigned answers = 0;
+    for (size_t len; (len = minke__responder_transmit(responder, out, sizeof out, &back)) > 0; answers++) {
+        check(memcmp(&back, &path, sizeof path) == 0);
+        check_answer(request, &path, out, len);
+    }
+    check(answers == 10 && test.counters.stun_served == 10 && test.counters.stun_limited == 2);
+    minke__responder_free(responder);
+    check(test.blocks == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     minke_stun_message_t m;
@@ -54,5 +93,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     }
     (void)minke__stun_verify(&m, "key", 3);
     write_again(&m);
+    serve(&m);
     return 0;
 }

@@ -161,6 +161,7 @@ static void start(void)
         minke_transport_defaults(&options);
         options.allocator = sides[i].memory.env.allocator;
         options.random = sides[i].memory.env.random;
+        options.serve_stun = true;
         sides[i].path = (minke_path_t){.local = addresses[i], .remote = addresses[1 - i]};
         if (minke_transport_new(&options, &sides[i].transport) < 0) abort();
     }

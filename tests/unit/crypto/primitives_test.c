@@ -62,6 +62,19 @@ static void test_hmac_sha1_in_two_pieces(void **state)
 }
 
 /* RFC 4231 4.2, 4.3, 4.7; an empty key. */
+/* FIPS 180-2, A.1; and of nothing. */
+static void test_sha1(void **state)
+{
+    (void)state;
+    uint8_t digest[20], expected[20];
+    minke__sha1("abc", 3, digest);
+    test_unhex("a9993e364706816aba3e25717850c26c9cd0d89d", expected, sizeof expected);
+    assert_memory_equal(digest, expected, sizeof digest);
+    minke__sha1(NULL, 0, digest);
+    test_unhex("da39a3ee5e6b4b0d3255bfef95601890afd80709", expected, sizeof expected);
+    assert_memory_equal(digest, expected, sizeof digest);
+}
+
 static void test_hmac_sha256(void **state)
 {
     (void)state;
@@ -296,6 +309,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_sha1),
         cmocka_unit_test(test_hmac_sha1),
         cmocka_unit_test(test_hmac_sha1_in_two_pieces),
         cmocka_unit_test(test_hmac_sha256),

@@ -77,6 +77,7 @@ static void on_event(side_t *side, const minke_event_t *event)
         if (side->addr[0] == 0) strcpy(side->addr, event->addr);
         break;
     case MINKE_EVENT_LISTEN_FAILED: side->listen_failed = true; break;
+    case MINKE_EVENT_LISTEN_CLOSED: break;
     case MINKE_EVENT_CONNECTED:
         side->connected = true;
         side->connection = event->connection;
@@ -338,7 +339,7 @@ static void announced_addresses_replace_those_of_interfaces(void **state)
     minke_event_t event;
     assert_int_equal(minke_announce(side.host, "/ip4/203.0.113.7/udp/4001/webrtc-direct"), MINKE_OK);
     assert_int_equal(minke_announce(side.host, "/ip4/0.0.0.0/udp/4001/webrtc-direct"), MINKE_ERROR_ADDRESS);
-    assert_int_equal(minke_announce(side.host, "/ip4/203.0.113.7/tcp/4001"), MINKE_ERROR_ADDRESS);
+    assert_int_equal(minke_announce(side.host, "/ip4/203.0.113.7/udp/4001/quic-v1"), MINKE_ERROR_ADDRESS);
     assert_int_equal(minke_listen(side.host, "/ip4/127.0.0.1/udp/0/webrtc-direct"), MINKE_OK);
     while (minke_poll(side.host, &event) == MINKE_OK) on_event(&side, &event);
     assert_ptr_equal(strstr(side.addr, "/ip4/203.0.113.7/udp/4001/webrtc-direct/certhash/uEi"), side.addr);

@@ -379,6 +379,17 @@ static void does_not_write_past_the_end(void **state)
         free(data);
         if (fits) break;
     }
+    for (size_t capacity = 0;; capacity++) {
+        uint8_t *data = malloc(capacity + 1);
+        minke_writer_t w = minke__writer(data, capacity);
+        minke__stun_begin(&w, MINKE_STUN_BINDING_ERROR, transaction_id);
+        minke__stun_write_bare_error(&w, 420);
+        const bool fits = minke__stun_finish_bare(&w);
+        assert_int_equal(fits, capacity >= 20 + 8);
+        if (fits) assert_bytes(&w, "011100082112a4420102030405060708090a0b0c 0009000400000414");
+        free(data);
+        if (fits) break;
+    }
     uint8_t data[MINKE_STUN_MESSAGE_MAX];
     char ufrag[256];
     memset(ufrag, 'a', sizeof ufrag);
