@@ -30,14 +30,21 @@ class Link {
       this.node.addEventListener('peer:identify', ({ detail }) => { if (detail.publicKey != null) resolve(detail); });
     });
     await this.node.start();
-    this.node.use(IDENTIFY, (stream, connection, next) => {
-      if (stream.direction === 'inbound') this.watch_identify(stream);
-      next(stream, connection);
-    });
+    await this.count_identifies();
     const begun = now();
     this.connection = await this.node.dial(multiaddr(this.address));
     this.setup_ms = now() - begun;
     this.report({ event: 'dialled', peer: this.node.peerId.toString(), setup_ms: this.setup_ms });
+  }
+
+  /** In front of js's own handler. Middleware (`use`) is no place for it: js adds the handler to its list, which then runs on our
+   * own streams of the protocol as well. */
+  async count_identifies() {
+    await this.node.unhandle(IDENTIFY);
+    await this.node.handle(IDENTIFY, (stream, connection) => {
+      this.watch_identify(stream);
+      return this.node.services.identify.handleProtocol(stream, connection);
+    }, { runOnLimitedConnection: true });
   }
 
   /** Counts an identify of the listener once our answer and its end are through. */
