@@ -36,6 +36,7 @@ export function relay_server({ reservation_ttl, max_reservations, circuit_second
 
 export async function make_node({ user_agent, listen = [], seed, services = {} }) {
   return createLibp2p({
+    start: false,
     privateKey: seed == null ? undefined : await generateKeyPairFromSeed('Ed25519', make_bytes(32, seed)),
     nodeInfo: { userAgent: user_agent },
     addresses: { listen },

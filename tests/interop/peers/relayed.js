@@ -23,7 +23,8 @@ async function byte_limit(link) {
   const pipe = new Pipe(await link.connection.newStream('/echo/1.0.0', { runOnLimitedConnection: true }), { keep: false });
   let end = 'end of stream';
   pipe.write(make_bytes(1024 * KIB, 12)).catch(() => {});
-  await pipe.ended.catch(error => { end = describe(error); });
+  // go's relay half-closes where others reset: then js does not end its streams, but the connection.
+  await Promise.race([pipe.ended.catch(error => { end = describe(error); }), link.gone(10_000)]);
   check(pipe.received < 1024 * KIB, 'all of 1 MiB came back');
   await link.gone(10_000);
   return `${pipe.received} bytes came back, then: ${end}`;

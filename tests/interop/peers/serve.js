@@ -108,7 +108,10 @@ export async function serve(node, print, { test_protocols = false } = {}) {
   watch(node, print);
   const handlers = { ...SERVED, ...(test_protocols ? SERVED_FOR_TESTS : {}) };
   for (const [protocol, run] of Object.entries(handlers)) {
-    const handler = stream => run(stream).catch(error => stream.abort(error));
+    const handler = stream => run(stream).catch(error => {
+      console.error(protocol, error);
+      stream.abort(error);
+    });
     await node.handle(protocol, handler, { maxInboundStreams: 4096, runOnLimitedConnection: true });
   }
   await node.start();

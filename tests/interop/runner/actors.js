@@ -121,8 +121,16 @@ export async function refusal(stage, kind, relay, status) {
   return `${kind}: ${line.error ?? line.reason ?? JSON.stringify(line)}`;
 }
 
+// As Minke says it.
+const SENTENCES = {
+  RESERVATION_REFUSED: 'takes no more reservations',
+  RESOURCE_LIMIT_EXCEEDED: 'too many circuits are open',
+  CONNECTION_FAILED: 'could not reach the peer',
+  NO_RESERVATION: 'has no reservation',
+};
+
 /** RESERVATION_REFUSED, or in words. */
-export const is_status = (text, status) => new RegExp(status.replaceAll('_', '[_ ]'), 'i').test(text);
+const is_status = (text, status) => text.includes(status) || text.includes(SENTENCES[status]);
 
 /** Dials and runs cells; the lines that came, those of cells by their name. */
 export async function dial(stage, kind, address, cells, { within = 60_000 } = {}) {
@@ -171,7 +179,8 @@ export async function must_fail(stage, kind, address, status) {
   let text;
   if (kind === 'minke') {
     const { result, exit } = await run_minke(stage.options, `${stage.log}.minke-dial.log`, ['dial', '--timeout', '60', address]);
-    if (result?.ok !== false) throw new Error(`minke dial: ${say_exit(exit)}, ${JSON.stringify(result ?? null)}`);
+    if (result?.ok !== false || result.layer !== 'relay')
+      throw new Error(`minke dial: ${say_exit(exit)}, ${JSON.stringify(result ?? null)}`);
     text = `${result.layer}: ${result.error}`;
   } else {
     const { of_cell } = await dial(stage, kind, address, ['relayed-ping']);

@@ -140,11 +140,11 @@ const STATES = {
 
 export const STATE_NAMES = Object.keys(STATES);
 
-// js has no limit of circuits, go collects expired reservations only once a minute, and both wait longer for a silent target
-// than this waits for them. Only Minke's own listener reserves again where it had been told to.
+// js has no limit of circuits, and its reset overtakes the status of nonsense; go collects expired reservations only once a
+// minute; both wait longer for a silent target than the cell waits for them.
 const LACKS = {
   minke: [],
-  js: ['too-many-circuits', 'target-silent'],
+  js: ['too-many-circuits', 'target-silent', 'hop-nonsense'],
   go: ['expiry', 'target-silent'],
 };
 
