@@ -183,6 +183,9 @@ static int start_dialing(cat_t *c)
 {
     int code = cli_dialing_connect(&c->dialing);
     if (code >= 0) return code;
+    /* Over a limited relay, too: whoever names the protocol knows what it is for. */
+    if (minke_allow_limited(c->dialing.host, c->protocol) < 0)
+        return cli_result(EXIT_USAGE, "host", "bad protocol", NULL);
     const int error = minke_open(c->dialing.host, c->dialing.connection, c->protocol, &c->stream);
     if (error == MINKE_OK) return -1;
     cli_complain("no stream: %s", minke_error_text(error));

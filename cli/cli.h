@@ -59,6 +59,7 @@ bool cli_bytes(const char *option, const char *text, uint64_t *out);
 /* ---- the commands: argv[0] is their name; they return the exit code ---- */
 
 int cli_listen(int argc, char **argv);
+int cli_relay(int argc, char **argv);
 int cli_dial(int argc, char **argv);
 int cli_ping(int argc, char **argv);
 int cli_id(int argc, char **argv);

@@ -10,6 +10,7 @@ typedef struct command {
 } command_t;
 
 static const command_t commands[] = {{"listen", cli_listen, "listen for browsers and other peers"},
+                                     {"relay", cli_relay, "be a relay for peers behind NATs"},
                                      {"dial", cli_dial, "connect to a peer and tell each step"},
                                      {"ping", cli_ping, "measure round trips to a peer"},
                                      {"id", cli_id, "ask a peer who it is"},

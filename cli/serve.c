@@ -41,13 +41,26 @@ static void handle_stream(minke_host_t *host, const minke_event_t *event)
     }
 }
 
+/* A reservation: it is tried again. */
+static bool is_relayed(const minke_event_t *event) { return strstr(event->addr, "/p2p-circuit") != NULL; }
+
 static void handle(minke_host_t *host, const minke_event_t *event)
 {
     switch (event->type) {
     case MINKE_EVENT_LISTENING:
         cli_event(json_pack("{s:s, s:s}", "event", "listening", "addr", event->addr), "listening     %s", event->addr);
         break;
-    case MINKE_EVENT_LISTEN_FAILED: cli_complain("cannot listen on %s: %s", event->addr, event->close.text); break;
+    case MINKE_EVENT_LISTEN_FAILED:
+        if (is_relayed(event)) {
+            cli_event(json_pack("{s:s, s:s, s:s, s:s, s:i}", "event", "listen_failed", "addr", event->addr, "layer",
+                                minke_layer_name(event->close.layer), "reason", event->close.text, "code",
+                                event->close.code),
+                      "no reservation %s: %s: %s; will try again", event->addr, minke_layer_name(event->close.layer),
+                      event->close.text);
+        } else {
+            cli_complain("cannot listen on %s: %s", event->addr, event->close.text);
+        }
+        break;
     case MINKE_EVENT_CONNECTED:
         cli_event(json_pack("{s:s, s:s, s:s, s:s, s:b}", "event", "connected", "peer", event->peer, "addr", event->addr,
                             "direction", direction(event), "limited", event->limited),
@@ -98,7 +111,7 @@ int cli_serve(minke_host_t *host, int listeners, bool optional, bool test_protoc
         if (result < 0) return cli_result(EXIT_LOCAL, "network", minke_error_text(result), NULL);
         handle(host, &event);
         if (event.type == MINKE_EVENT_CONNECTED) served++;
-        if (event.type != MINKE_EVENT_LISTEN_FAILED) continue;
+        if (event.type != MINKE_EVENT_LISTEN_FAILED || is_relayed(&event)) continue;
         failed++;
         if (!optional || failed == listeners) return cli_result(EXIT_LOCAL, "network", event.close.text, NULL);
     }

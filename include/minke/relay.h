@@ -1,6 +1,6 @@
 /*
- * Being a circuit relay (version 2): what peers behind NATs meet over. A host is one when its options say so; what it gives
- * away is bounded by these.
+ * Being a circuit relay (version 2): what peers behind NATs meet over. A host is one when its options say so; what it
+ * gives away is bounded by these.
  */
 #ifndef MINKE_RELAY_H
 #define MINKE_RELAY_H
@@ -32,15 +32,15 @@ typedef enum minke_relay_status {
 /** How many there are. */
 enum { MINKE_RELAY_STATUSES_N = 8 };
 
-/** The limits of a relay. minke_host_defaults fills them in for a public relay that somebody runs on purpose; go's are for
- * any node that happens to be public. */
+/** The limits of a relay. minke_host_defaults fills them in for a public relay that somebody runs on purpose; go's are
+ * for any node that happens to be public. */
 typedef struct minke_relay_options {
     bool serve; /**< be a relay: serve circuit relay v2 to everybody. Default false */
-    /** Reservations in all; 0: none are taken. Default 1024 (go 128, js 15): each keeps a connection open, and a quarter
-     * of those that a transport takes by default leaves room for the ones that come to call. */
+    /** Reservations in all; 0: none are taken. Default 1024 (go 128, js 15): each keeps a connection open, and a
+     * quarter of those that a transport takes by default leaves room for the ones that come to call. */
     uint32_t reservations_max;
-    /** Of one IPv4 address, or one IPv6 /64, which is what a subscriber gets; 0: no limit. Default 16 (go 8): a NAT hides
-     * an office, and it takes 64 addresses to shut everybody else out, as with connections. */
+    /** Of one IPv4 address, or one IPv6 /64, which is what a subscriber gets; 0: no limit. Default 16 (go 8): a NAT
+     * hides an office, and it takes 64 addresses to shut everybody else out, as with connections. */
     uint32_t reservations_per_address_max;
     /** How long one lives, in whole seconds, at least one: peers are told so. Default 1 h (go, rust; js 2 h): a refresh
      * costs two small messages, and whoever has gone for good without a word holds a slot no longer than this. */
@@ -68,14 +68,14 @@ enum { MINKE_RELAY_ENDS_N = 3 };
 
 /** What a relay has done so far. Arrays by status are in the order of MINKE_RELAY_STATUS_LIST. */
 typedef struct minke_relay_statistics {
-    uint32_t reservations;            /**< held now */
-    uint32_t circuits_asking;         /**< now: the target has not answered yet */
-    uint32_t circuits;                /**< open now */
-    uint64_t reservations_made;       /**< new ones */
-    uint64_t reservations_refreshed;  /**< that were there already */
-    uint64_t reservations_expired;    /**< not refreshed in time */
-    uint64_t reservations_lost;       /**< gone with their connection */
-    uint64_t circuits_opened;         /**< the target has agreed */
+    uint32_t reservations;                                 /**< held now */
+    uint32_t circuits_asking;                              /**< now: the target has not answered yet */
+    uint32_t circuits;                                     /**< open now */
+    uint64_t reservations_made;                            /**< new ones */
+    uint64_t reservations_refreshed;                       /**< that were there already */
+    uint64_t reservations_expired;                         /**< not refreshed in time */
+    uint64_t reservations_lost;                            /**< gone with their connection */
+    uint64_t circuits_opened;                              /**< the target has agreed */
     uint64_t circuits_ended[MINKE_RELAY_ENDS_N];           /**< by minke_relay_end_t */
     uint64_t bytes_relayed;                                /**< in both directions */
     uint64_t reservations_refused[MINKE_RELAY_STATUSES_N]; /**< RESERVE, by status */

@@ -79,6 +79,9 @@ typedef enum minke_trace_level {
     X(STREAM, CHANNEL_RESET, "channel_reset", DETAIL, "the remote has reset the channel; value: the SCTP stream")      \
     X(STREAM, ID_RETIRED, "id_retired", STATE,                                                                         \
       "the remote never confirmed a reset, so the id is not used again; value: the SCTP stream")                       \
+    X(RELAY, RESERVE, "reserve", STATE, "somebody asks us for a reservation; detail, value: the status answered")      \
+    X(RELAY, CONNECT, "connect", STATE,                                                                                \
+      "somebody asks us for a circuit; detail, value: the status answered, OK: the target is asked")                   \
     X(NOISE, AUTHENTICATED, "authenticated", STATE, "detail: the remote's peer id")
 
 typedef enum minke_trace_id {

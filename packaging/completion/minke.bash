@@ -4,9 +4,10 @@ _minke() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} words
     local seen="--pcap --trace --json --help"
     local dialing="--direct-version --timeout --key $seen"
+    local serving="--listen --announce --key --stats --max-connections --max-connections-per-address --max-memory $seen"
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words="listen dial ping id perf cat key --version --trace-events --counters --help"
+        words="listen relay dial ping id perf cat key --version --trace-events --counters --help"
     else
         case $before in
         --key | --pcap | --trace)
@@ -17,7 +18,11 @@ _minke() {
         --direct-version) words="1 2" ;;
         *)
             case $command in
-            listen) words="--listen --announce --key --stats --max-connections --max-connections-per-address --max-memory $seen" ;;
+            listen) words="--relay $serving" ;;
+            relay)
+                words="--max-reservations --max-reservations-per-address --reservation-ttl --max-circuits --max-circuits-per-peer"
+                words="$words --circuit-seconds --circuit-bytes --no-stun --stun-rate $serving"
+                ;;
             dial) words="--hold $dialing" ;;
             ping) words="-c -i $dialing" ;;
             id) words=$dialing ;;

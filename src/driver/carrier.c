@@ -20,6 +20,7 @@ struct minke_tcp_carrier {
     uint64_t attempt; /* the node's; 0: accepted */
     minke_connection_t connection;
     minke_layers_t layers;
+    int broken;      /* errno of what sending ran into; 0: nothing */
     uint8_t *unsent; /* what the socket had no room for; nothing is sent before it */
     size_t unsent_at, unsent_len;
 };
@@ -27,23 +28,17 @@ struct minke_tcp_carrier {
 /* One read takes at most a buffer full, and so does one turn of a connection: the others are to have theirs. */
 enum { PIECE = 65536 };
 
-/* ---- making and freeing */
+static const minke_close_t out_of_memory = {
+    .layer = MINKE_LAYER_NETWORK, .code = MINKE_ERROR_NO_MEMORY, .text = "out of memory"};
 
-static minke_close_t network_failure(int code, const char *what, const char *why)
-{
-    minke_close_t reason = {.layer = MINKE_LAYER_NETWORK, .code = code};
-    minke_writer_t w = minke__writer(reason.text, sizeof reason.text);
-    minke__write_text(&w, what);
-    if (why[0] != 0) minke__write_text(&w, ": ");
-    minke__write_text(&w, why);
-    minke__write_terminator(&w);
-    return reason;
-}
+/* ---- making and freeing */
 
 static void on_ready(minke_host_t *host, minke_watch_t *watch, uint32_t events);
 
 static minke_tcp_carrier_t *new_carrier(minke_host_t *host, minke_target_kind_t kind, const minke_address_t *remote)
 {
+    if (host->piece == NULL) host->piece = minke__alloc(&host->node->env, PIECE);
+    if (host->piece == NULL) return NULL;
     minke_tcp_carrier_t *c = minke__alloc_zero(&host->node->env, sizeof *c);
     if (c == NULL) return NULL;
     c->base = (minke_carrier_t){.kind = kind, .remote = *remote};
@@ -71,7 +66,6 @@ static void free_carrier(minke_host_t *host, minke_tcp_carrier_t *c)
 static void fail(minke_host_t *host, minke_tcp_carrier_t *c, const minke_close_t *reason)
 {
     const uint64_t attempt = c->attempt;
-    if (c->state == DEAD) return;
     c->state = DEAD;
     minke__watch_remove(host, &c->watch);
     if (c->connection != 0) {
@@ -82,30 +76,42 @@ static void fail(minke_host_t *host, minke_tcp_carrier_t *c, const minke_close_t
     minke__node_not_carried(host->node, attempt, reason, host->now);
 }
 
-static void fail_by_errno(minke_host_t *host, minke_tcp_carrier_t *c, const char *what, int error)
+/* `before` ADDRESS `after`: what the system says */
+static minke_close_t system_failure(const minke_tcp_carrier_t *c, const char *before, const char *after, int error)
 {
-    char remote[MINKE_ADDRESS_TEXT_BYTES], text[160];
+    char remote[MINKE_ADDRESS_TEXT_BYTES];
     minke__address_text(&c->base.remote, remote, sizeof remote);
-    minke_writer_t w = minke__writer(text, sizeof text);
-    minke__write_text(&w, what);
+    const bool is_local = error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
+    minke_close_t reason = {.layer = MINKE_LAYER_NETWORK,
+                            .code = is_local ? MINKE_ERROR_SYSTEM : MINKE_ERROR_CONNECTION_CLOSED,
+                            .by_remote = error == ECONNRESET || error == ECONNREFUSED || error == EPIPE};
+    minke_writer_t w = minke__writer(reason.text, sizeof reason.text);
+    minke__write_text(&w, before);
     minke__write_text(&w, remote);
+    minke__write_text(&w, after);
+    minke__write_text(&w, ": ");
+    minke__write_text(&w, strerror(error));
     minke__write_terminator(&w);
-    const bool local = error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
-    minke_close_t reason =
-        network_failure(local ? MINKE_ERROR_SYSTEM : MINKE_ERROR_CONNECTION_CLOSED, text, strerror(error));
-    reason.by_remote = error == ECONNRESET || error == ECONNREFUSED || error == EPIPE;
-    fail(host, c, &reason);
+    return reason;
 }
 
-/* ---- out */
+/* ---- out: nothing here frees a carrier or ends it, reading does */
 
 static void want(minke_host_t *host, minke_tcp_carrier_t *c)
 {
-    const bool out = c->unsent_len > 0 || c->state == CONNECTING;
-    minke__watch_change(host, &c->watch, out ? EPOLLIN | EPOLLOUT : EPOLLIN);
+    minke__watch_change(host, &c->watch, c->unsent_len > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
-/* Keeps what the socket does not take. False: it failed, or `c` is full now. */
+/* What has arrived is still read: it may say better why. Its end, which now comes in any case, finds the error. */
+static void stop_sending(minke_host_t *host, minke_tcp_carrier_t *c, int error)
+{
+    c->broken = error;
+    c->unsent_len = 0;
+    (void)shutdown(c->watch.fd, SHUT_RDWR);
+    want(host, c);
+}
+
+/* Keeps what the socket does not take. False: no more can be sent now. */
 static bool send_some(minke_host_t *host, minke_tcp_carrier_t *c, const uint8_t *data, size_t len)
 {
     size_t done = 0;
@@ -117,13 +123,13 @@ static bool send_some(minke_host_t *host, minke_tcp_carrier_t *c, const uint8_t 
         }
         if (errno == EINTR) continue;
         if (errno == EAGAIN || errno == EWOULDBLOCK) break;
-        fail_by_errno(host, c, "the TCP connection broke, to ", errno);
+        stop_sending(host, c, errno);
         return false;
     }
     if (done == len) return true;
     if (c->unsent == NULL) c->unsent = minke__alloc(&host->node->env, PIECE);
     if (c->unsent == NULL) {
-        fail_by_errno(host, c, "out of memory for ", ENOMEM);
+        stop_sending(host, c, ENOMEM);
         return false;
     }
     memmove(c->unsent, data + done, len - done);
@@ -133,37 +139,38 @@ static bool send_some(minke_host_t *host, minke_tcp_carrier_t *c, const uint8_t 
     return false;
 }
 
-static bool send_unsent(minke_host_t *host, minke_tcp_carrier_t *c)
+/* The bytes that the layers have ready, then those of the connection. */
+static size_t next_bytes(minke_host_t *host, minke_tcp_carrier_t *c)
+{
+    for (;;) {
+        size_t n = minke__layers_transmit(&c->layers, host->piece, PIECE);
+        if (n > 0 || c->connection == 0 || !minke__layers_take(&c->layers)) return n;
+        n = minke__bytes_transmit(host->node->bytes, c->connection, host->piece, PIECE, host->now);
+        if (n == 0 || minke__layers_is_plain(&c->layers)) return n;
+        minke__layers_write(&c->layers, host->piece, n);
+    }
+}
+
+/* Until there is no more or the socket is full. */
+static void pump_out(minke_host_t *host, minke_tcp_carrier_t *c)
+{
+    if (c->state == CONNECTING || c->state == DEAD || c->broken != 0 || c->unsent_len > 0) return;
+    for (size_t n; (n = next_bytes(host, c)) > 0;) {
+        if (!send_some(host, c, host->piece, n)) return;
+    }
+    /* They may have ended just now, for want of memory: so that reading hears of it. */
+    if (minke__layers_close_reason(&c->layers) != NULL) (void)shutdown(c->watch.fd, SHUT_RD);
+}
+
+static void send_unsent(minke_host_t *host, minke_tcp_carrier_t *c)
 {
     const size_t len = c->unsent_len;
     c->unsent_len = 0;
-    if (len > 0 && !send_some(host, c, c->unsent + c->unsent_at, len)) return false;
+    if (len > 0 && !send_some(host, c, c->unsent + c->unsent_at, len)) return;
     minke__free(&host->node->env, c->unsent);
     c->unsent = NULL;
     want(host, c);
-    return true;
-}
-
-/* The bytes that the layers have ready, then those of the connection, until there is no more or the socket is full. */
-static void pump_out(minke_host_t *host, minke_tcp_carrier_t *c)
-{
-    if (c->state == CONNECTING || c->state == DEAD || c->unsent_len > 0) return;
-    for (;;) {
-        size_t n = minke__layers_transmit(&c->layers, host->out, PIECE);
-        if (n == 0 && c->connection != 0 && minke__layers_take(&c->layers)) {
-            n = minke__bytes_transmit(host->node->bytes, c->connection, host->out, PIECE, host->now);
-            if (n > 0 && minke__layers_is_plain(&c->layers)) {
-                if (!send_some(host, c, host->out, n)) return;
-                continue;
-            }
-            if (n > 0) {
-                minke__layers_write(&c->layers, host->out, n);
-                continue;
-            }
-        }
-        if (n == 0) return;
-        if (!send_some(host, c, host->out, n)) return;
-    }
+    pump_out(host, c);
 }
 
 void minke__carriers_transmit(minke_host_t *host)
@@ -182,7 +189,7 @@ static bool check_layers(minke_host_t *host, minke_tcp_carrier_t *c)
     const minke_close_t *ended = minke__layers_close_reason(&c->layers);
     if (ended != NULL) {
         const minke_close_t reason = *ended;
-        if (c->connection != 0) pump_out(host, c); /* its answer to what ended it */
+        pump_out(host, c); /* their answer to what ended them */
         fail(host, c, &reason);
         return false;
     }
@@ -199,6 +206,23 @@ static bool check_layers(minke_host_t *host, minke_tcp_carrier_t *c)
     return true;
 }
 
+static void hand_up(minke_host_t *host, minke_tcp_carrier_t *c)
+{
+    for (ssize_t n; c->connection != 0 && (n = minke__layers_read(&c->layers, host->in, PIECE)) > 0;) {
+        minke__bytes_recv(host->node->bytes, c->connection, host->in, (size_t)n, host->now);
+    }
+}
+
+/* The layers have been given something. False: `c` is gone, or dead. */
+static bool take_up(minke_host_t *host, minke_tcp_carrier_t *c)
+{
+    if (minke__layers_is_plain(&c->layers)) return true;
+    hand_up(host, c);
+    if (!check_layers(host, c)) return false;
+    hand_up(host, c); /* the connection may have begun just now */
+    return true;
+}
+
 static void take_bytes(minke_host_t *host, minke_tcp_carrier_t *c, size_t len)
 {
     if (minke__layers_is_plain(&c->layers)) {
@@ -206,29 +230,29 @@ static void take_bytes(minke_host_t *host, minke_tcp_carrier_t *c, size_t len)
         return;
     }
     minke__layers_recv(&c->layers, host->in, len);
-    for (ssize_t n; c->connection != 0 && (n = minke__layers_read(&c->layers, host->in, PIECE)) > 0;) {
-        minke__bytes_recv(host->node->bytes, c->connection, host->in, (size_t)n, host->now);
-    }
-    if (!check_layers(host, c)) return;
-    for (ssize_t n; c->connection != 0 && (n = minke__layers_read(&c->layers, host->in, PIECE)) > 0;) {
-        minke__bytes_recv(host->node->bytes, c->connection, host->in, (size_t)n, host->now);
-    }
-    pump_out(host, c);
+    if (take_up(host, c)) pump_out(host, c);
+}
+
+/* Nothing more comes: for this reason of the system's, or 0, because the remote has ended it. */
+static void take_end(minke_host_t *host, minke_tcp_carrier_t *c, int error)
+{
+    minke_close_t reason = {.layer = MINKE_LAYER_NETWORK,
+                            .code = MINKE_ERROR_CONNECTION_CLOSED,
+                            .by_remote = true,
+                            .text = "the remote closed the TCP connection"};
+    if (c->broken != 0) error = c->broken;
+    if (error == 0) minke__layers_recv_end(&c->layers);
+    if (!take_up(host, c)) return;
+    if (error != 0) reason = system_failure(c, "the TCP connection to ", " broke", error);
+    fail(host, c, &reason);
 }
 
 static void receive(minke_host_t *host, minke_tcp_carrier_t *c)
 {
     const ssize_t n = recv(c->watch.fd, host->in, PIECE, 0);
-    if (n > 0) {
-        take_bytes(host, c, (size_t)n);
-    } else if (n == 0) {
-        minke_close_t reason =
-            network_failure(MINKE_ERROR_CONNECTION_CLOSED, "the remote closed the TCP connection", "");
-        reason.by_remote = true;
-        fail(host, c, &reason);
-    } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-        fail_by_errno(host, c, "the TCP connection broke, to ", errno);
-    }
+    if (n > 0) take_bytes(host, c, (size_t)n);
+    else if (n == 0) take_end(host, c, 0);
+    else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) take_end(host, c, errno);
 }
 
 /* A WebSocket or TLS begins to speak; a plain connection is the node's at once. False: `c` is gone. */
@@ -236,60 +260,63 @@ static bool connected(minke_host_t *host, minke_tcp_carrier_t *c)
 {
     const int error = minke__tcp_outcome(c->watch.fd);
     if (error != 0) {
-        fail_by_errno(host, c, "no TCP connection to ", error);
+        const minke_close_t reason = system_failure(c, "no TCP connection to ", "", error);
+        fail(host, c, &reason);
         return false;
     }
     c->state = SHAKING;
-    want(host, c);
-    if (!check_layers(host, c)) return false;
-    pump_out(host, c);
-    return true;
+    return check_layers(host, c);
 }
 
 static void on_ready(minke_host_t *host, minke_watch_t *watch, uint32_t events)
 {
     minke_tcp_carrier_t *c = MINKE_CONTAINER(watch, minke_tcp_carrier_t, watch);
-    const uint64_t id = watch->id;
-    if (c->state == CONNECTING) {
-        if (!connected(host, c)) return;
-    } else if ((events & EPOLLOUT) != 0 && send_unsent(host, c)) {
-        pump_out(host, c);
-    }
-    if (minke__handles_get(&host->watches, id) == NULL) return; /* it failed */
-    if ((events & (uint32_t)~EPOLLOUT) != 0 && c->state != CONNECTING) receive(host, c);
+    if (c->state == CONNECTING && !connected(host, c)) return;
+    if ((events & EPOLLOUT) != 0) send_unsent(host, c);
+    if ((events & (uint32_t)~EPOLLOUT) != 0) receive(host, c);
 }
 
 /* ---- what the node and the listeners ask for */
 
-static void refuse(minke_host_t *host, uint64_t attempt, int code, const char *what, const char *why)
+/* False: `reason` says why not. */
+static bool stack_layers(minke_host_t *host, minke_tcp_carrier_t *c, const minke_target_t *target, const char *name,
+                         minke_close_t *reason)
 {
-    const minke_close_t reason = network_failure(code, what, why);
-    minke__node_not_carried(host->node, attempt, &reason, host->now);
+    minke_tls_context_t *context = NULL;
+    if (target->kind == MINKE_TARGET_WEBSOCKET_TLS) {
+        context = minke__host_trust(host, reason);
+        if (context == NULL) return false;
+    }
+    *reason = out_of_memory;
+    if (minke__layers_client(&c->layers, &host->node->env, context, target, name) < 0) return false;
+    const minke_close_t *ended = minke__layers_close_reason(&c->layers);
+    if (ended != NULL) *reason = *ended;
+    return ended == NULL;
+}
+
+static bool connect_it(minke_host_t *host, minke_tcp_carrier_t *c, uint64_t attempt, minke_close_t *reason)
+{
+    c->watch.fd = minke__tcp_connect(&c->base.remote);
+    if (c->watch.fd < 0 || minke__watch_add(host, &c->watch, c->watch.fd, EPOLLIN | EPOLLOUT) < 0) {
+        *reason = system_failure(c, "no TCP connection to ", "", errno);
+        return false;
+    }
+    *reason = out_of_memory;
+    if (minke__map_insert(&host->attempts, &c->by_attempt, attempt) < 0) return false;
+    c->attempt = attempt;
+    return true;
 }
 
 void minke__carrier_connect(minke_host_t *host, const minke_node_request_t *request)
 {
     const minke_target_t *target = request->target;
-    const uint64_t attempt = request->attempt;
+    minke_close_t reason = out_of_memory;
     minke_tcp_carrier_t *c = new_carrier(host, target->kind, &target->address);
-    if (c == NULL || minke__layers_client(&c->layers, &host->node->env, target, request->name) < 0) {
-        if (c != NULL) free_carrier(host, c);
-        refuse(host, attempt, MINKE_ERROR_NO_MEMORY, "out of memory", "");
+    if (c != NULL && stack_layers(host, c, target, request->name, &reason) &&
+        connect_it(host, c, request->attempt, &reason))
         return;
-    }
-    const int fd = minke__tcp_connect(&target->address);
-    if (fd < 0 || minke__watch_add(host, &c->watch, fd, EPOLLIN | EPOLLOUT) < 0) {
-        const int error = errno;
-        c->watch.fd = fd;
-        free_carrier(host, c);
-        refuse(host, attempt, MINKE_ERROR_SYSTEM, "no TCP connection can be made", strerror(error));
-        return;
-    }
-    c->attempt = attempt;
-    if (minke__map_insert(&host->attempts, &c->by_attempt, attempt) == MINKE_OK) return;
-    c->attempt = 0;
-    free_carrier(host, c);
-    refuse(host, attempt, MINKE_ERROR_NO_MEMORY, "out of memory", "");
+    if (c != NULL) free_carrier(host, c);
+    minke__node_not_carried(host->node, request->attempt, &reason, host->now);
 }
 
 void minke__carrier_cancel(minke_host_t *host, uint64_t attempt)
@@ -298,15 +325,20 @@ void minke__carrier_cancel(minke_host_t *host, uint64_t attempt)
     if (node != NULL) free_carrier(host, MINKE_CONTAINER(node, minke_tcp_carrier_t, by_attempt));
 }
 
-void minke__carrier_release(minke_host_t *host, minke_carrier_t *carrier)
+/* The connection has said its last word, or has waited long enough to; what the layers add is said if there is room. */
+static void release(minke_host_t *host, minke_tcp_carrier_t *c)
 {
-    minke_tcp_carrier_t *c = (minke_tcp_carrier_t *)(void *)carrier;
     c->connection = 0;
-    if (c->state != DEAD) {
+    if (c->state == OPEN) {
         minke__layers_close(&c->layers);
         pump_out(host, c);
     }
     free_carrier(host, c);
+}
+
+void minke__carrier_release(minke_host_t *host, minke_carrier_t *carrier)
+{
+    release(host, (minke_tcp_carrier_t *)(void *)carrier);
 }
 
 void minke__carrier_accept(minke_host_t *host, int fd, minke_target_kind_t kind, const minke_address_t *remote)
@@ -329,6 +361,6 @@ void minke__carrier_accept(minke_host_t *host, int fd, minke_target_kind_t kind,
 void minke__carriers_free(minke_host_t *host)
 {
     for (minke_list_t *item; (item = host->carriers.next) != &host->carriers;) {
-        free_carrier(host, MINKE_CONTAINER(item, minke_tcp_carrier_t, siblings));
+        release(host, MINKE_CONTAINER(item, minke_tcp_carrier_t, siblings));
     }
 }

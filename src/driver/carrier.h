@@ -4,7 +4,9 @@
  *
  *     dialled     CONNECTING --> SHAKING: TLS, WebSocket --> OPEN: the node has its connection
  *     accepted    OPEN at once: the WebSocket's handshake is on the connection's time
- *     any         CLOSING: the last bytes go, nothing is read; then freed
+ *     any         DEAD: nothing more comes or goes; released when the connection has told its end
+ *
+ * Sending never ends a carrier: an error there waits until what has arrived is read, because that may say better why.
  */
 #ifndef MINKE_DRIVER_CARRIER_H
 #define MINKE_DRIVER_CARRIER_H

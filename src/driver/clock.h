@@ -5,5 +5,7 @@
 #include <minke/types.h>
 
 minke_time_t minke__clock_now(void);
+/* The wall clock: seconds since 1970. */
+uint64_t minke__clock_unix(void);
 
 #endif

@@ -22,6 +22,7 @@ enum { IP6, IP4, FAMILIES_N };
 typedef struct found {
     size_t n;
     minke_multiaddr_t addresses[MINKE_DNS_ADDRESSES_MAX];
+    char names[MINKE_DNS_ADDRESSES_MAX][MINKE_NAME_BYTES];
 } found_t;
 
 /* The higher, the more it says. */
@@ -143,13 +144,16 @@ static bool is_known(const found_t *found, const minke_multiaddr_t *address)
     return false;
 }
 
-static void add_address(resolution_t *r, const minke_multiaddr_t *address, minke_time_t now)
+static void add_address(resolution_t *r, const minke_multiaddr_t *address, const char *name, minke_time_t now)
 {
     minke_multiaddr_component_t first;
     size_t at = 0;
     if (!minke__multiaddr_next(address, &at, &first)) return;
     found_t *found = &r->found[first.code == MINKE_MULTIADDR_IP4 ? IP4 : IP6];
     if (found->n == MINKE_DNS_ADDRESSES_MAX || is_known(found, address)) return;
+    minke_writer_t w = minke__writer(found->names[found->n], sizeof found->names[0]);
+    minke__write_text(&w, name);
+    minke__write_terminator(&w);
     found->addresses[found->n++] = *address;
     r->more_at = now + more_after;
 }
@@ -200,13 +204,13 @@ static void on_found(void *asker, const uint8_t *bytes, size_t len)
     if (lookup->name.code != MINKE_MULTIADDR_DNSADDR) {
         if (minke__dns_replace(&lookup->address, bytes, len, &address) < 0) return;
         lookup->has_found = true;
-        add_address(r, &address, lookup->dns->now);
+        add_address(r, &address, lookup->name.text, lookup->dns->now);
         return;
     }
     if (minke__dnsaddr_read(&lookup->address, bytes, len, &address) < 0) return;
     lookup->has_found = true;
     if (minke__dns_is_needed(&address)) add_name(lookup->dns, r, &address, (uint8_t)(lookup->steps + 1));
-    else add_address(r, &address, lookup->dns->now);
+    else add_address(r, &address, "", lookup->dns->now);
 }
 
 static void lookup_done(lookup_t *lookup)
@@ -421,7 +425,9 @@ bool minke__dns_next(minke_dns_t *dns, minke_dns_answer_t *answer)
     answer->addresses_n = 0;
     for (size_t i = 0; i < MINKE_DNS_ADDRESSES_MAX; i++) {
         for (int family = 0; family < FAMILIES_N && answer->addresses_n < MINKE_DNS_ADDRESSES_MAX; family++) {
-            if (i < r->found[family].n) answer->addresses[answer->addresses_n++] = r->found[family].addresses[i];
+            if (i >= r->found[family].n) continue;
+            memcpy(answer->names[answer->addresses_n], r->found[family].names[i], sizeof answer->names[0]);
+            answer->addresses[answer->addresses_n++] = r->found[family].addresses[i];
         }
     }
     memcpy(answer->error, r->error, sizeof r->error);

@@ -6,14 +6,14 @@
  *                    |  row and MINKE_DNS_QUESTIONS_MAX in all; nothing takes longer than 10 s
  *                 cancel: gone
  *
- * Only the first component is looked at; the caller keeps the address that he asked for, whose name TLS and HTTP want.
+ * Only the first component is looked at.
  * One descriptor (readable: process) and one deadline are all that a loop needs to know.
  */
 #ifndef MINKE_DRIVER_DNS_H
 #define MINKE_DRIVER_DNS_H
 
 #include "base/env.h"
-#include "multiformats/multiaddr.h"
+#include "multiformats/target.h"
 
 typedef struct minke_dns minke_dns_t;
 
@@ -42,6 +42,8 @@ void minke__dns_cancel(minke_dns_t *dns, uint64_t user);
 typedef struct minke_dns_answer {
     uint64_t user;
     minke_multiaddr_t addresses[MINKE_DNS_ADDRESSES_MAX]; /* they begin with /ip4 or /ip6, in turns, IPv6 first */
+    /* What each was found under, which TLS and HTTP want: the last name of several. "": a record named the IP itself */
+    char names[MINKE_DNS_ADDRESSES_MAX][MINKE_NAME_BYTES];
     size_t addresses_n;
     char error[192]; /* a sentence for people that says why there are none; "" if there are */
 } minke_dns_answer_t;

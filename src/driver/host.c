@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "driver/clock.h"
+#include "host/hop.h"
 #include "webrtc/endpoint.h"
 
 /* One datagram at most is 64 KiB, and so is a GRO train. A turn ends at either limit: what it took in is consumed, its
@@ -17,10 +18,21 @@ const char *minke_version(void) { return MINKE_VERSION; }
 void minke_host_defaults(minke_host_options_t *options)
 {
     *options = (minke_host_options_t){.size = sizeof *options, .agent = "minke/" MINKE_VERSION, .identify = true};
+    options->relay = minke__relay_options_defaults();
     minke_transport_defaults(&options->transport);
 }
 
 /* ---- making and freeing ---- */
+
+static int copy_text(const minke_env_t *env, const char *text, char **copy)
+{
+    if (text == NULL) return MINKE_OK;
+    const size_t bytes = strlen(text) + 1;
+    *copy = minke__alloc(env, bytes);
+    if (*copy == NULL) return MINKE_ERROR_NO_MEMORY;
+    memcpy(*copy, text, bytes);
+    return MINKE_OK;
+}
 
 minke_host_t *minke_host_new(const minke_host_options_t *options)
 {
@@ -37,15 +49,19 @@ minke_host_t *minke_host_new(const minke_host_options_t *options)
     }
     host->node = node;
     host->now = minke__clock_now();
+    minke__node_set_unix_time(node, minke__clock_unix(), host->now);
     minke__map_init(&host->sockets, &node->env);
     minke__map_init(&host->attempts, &node->env);
     minke__handles_init(&host->watches, &node->env);
     minke__list_init(&host->listeners);
     minke__list_init(&host->carriers);
+    host->look_again_at = MINKE_TIME_NEVER;
     host->epoll = epoll_create1(EPOLL_CLOEXEC);
     host->out = minke__alloc(&node->env, MINKE_TRAIN_BYTES);
     host->in = minke__alloc(&node->env, IN_BYTES);
-    if (host->epoll < 0 || host->out == NULL || host->in == NULL) {
+    if (host->epoll < 0 || host->out == NULL || host->in == NULL ||
+        copy_text(&node->env, chosen.ca_file, &host->ca_file) < 0 ||
+        copy_text(&node->env, chosen.dns_servers, &host->dns_servers) < 0) {
         minke_host_free(host);
         return NULL;
     }
@@ -83,12 +99,17 @@ void minke_host_free(minke_host_t *host)
     minke__map_free(&host->sockets);
     minke__host_listeners_free(host);
     minke__carriers_free(host);
+    minke__names_free(host);
+    minke__tls_context_free(host->trust);
     minke__map_free(&host->attempts);
     minke__handles_free(&host->watches);
     minke_node_t *node = host->node;
     if (host->epoll >= 0) (void)close(host->epoll);
     minke__free(&node->env, host->out);
     minke__free(&node->env, host->in);
+    minke__free(&node->env, host->piece);
+    minke__free(&node->env, host->ca_file);
+    minke__free(&node->env, host->dns_servers);
     minke__free(&node->env, host);
     minke__node_free(node);
 }
@@ -221,11 +242,12 @@ static void on_udp_ready(minke_host_t *host, minke_watch_t *watch, uint32_t even
 static void serve(minke_host_t *host, const minke_node_request_t *request)
 {
     switch (request->type) {
-    case MINKE_REQUEST_RESOLVE:
-        minke__node_resolved(host->node, request->attempt, NULL, 0, "names are not resolved here", host->now);
-        break;
+    case MINKE_REQUEST_RESOLVE: minke__names_resolve(host, request); break;
     case MINKE_REQUEST_CONNECT: minke__carrier_connect(host, request); break;
-    case MINKE_REQUEST_CANCEL: minke__carrier_cancel(host, request->attempt); break;
+    case MINKE_REQUEST_CANCEL:
+        minke__names_cancel(host, request->attempt);
+        minke__carrier_cancel(host, request->attempt);
+        break;
     case MINKE_REQUEST_RELEASE: minke__carrier_release(host, request->carrier); break;
     case MINKE_REQUEST_NONE: break;
     }
@@ -254,11 +276,14 @@ static bool next_event(minke_host_t *host, minke_event_t *event)
 int minke_poll(minke_host_t *host, minke_event_t *event)
 {
     host->now = minke__clock_now();
+    minke__node_set_unix_time(host->node, minke__clock_unix(), host->now);
     if (next_event(host, event)) return MINKE_OK;
     transmit(host);
     minke__watch_serve(host);
     minke_transport_tick(host->node->transport, host->now);
     minke__node_tick(host->node, host->now);
+    minke__names_tick(host);
+    if (host->now >= host->look_again_at) minke__host_listeners_look_again(host);
     bool found = next_event(host, event);
     transmit(host);
     if (!found) found = next_event(host, event); /* sending makes room, or finds that there is no way for a dial */
@@ -275,14 +300,20 @@ static bool is_busy(const minke_host_t *host)
            !minke__list_empty(&t->to_tell) || (!minke__list_empty(&t->to_send) && host->unsent.len == 0);
 }
 
+static minke_time_t deadline(const minke_host_t *host, minke_time_t now)
+{
+    const minke_time_t all[] = {minke_transport_deadline(host->node->transport), minke__node_deadline(host->node),
+                                minke__names_deadline(host, now), host->look_again_at};
+    minke_time_t at = all[0];
+    for (size_t i = 1; i < sizeof all / sizeof all[0]; i++) at = all[i] < at ? all[i] : at;
+    return at;
+}
+
 int minke_timeout(const minke_host_t *host)
 {
     if (is_busy(host)) return 0;
-    const minke_time_t transport_at = minke_transport_deadline(host->node->transport);
-    const minke_time_t node_at = minke__node_deadline(host->node);
-    const minke_time_t at = transport_at < node_at ? transport_at : node_at;
+    const minke_time_t now = minke__clock_now(), at = deadline(host, now);
     if (at == MINKE_TIME_NEVER) return -1;
-    const minke_time_t now = minke__clock_now();
     if (at <= now) return 0;
     const minke_time_t ms = (at - now + 999) / 1000;
     return ms < INT32_MAX ? (int)ms : INT32_MAX;
@@ -428,6 +459,11 @@ void minke_tap(minke_host_t *host, const minke_tap_t *tap) { minke_transport_tap
 int minke_stats(const minke_host_t *host, minke_connection_t connection, minke_connection_stats_t *stats)
 {
     return minke__node_stats(host->node, connection, stats);
+}
+
+const minke_relay_statistics_t *minke_relay_stats(const minke_host_t *host)
+{
+    return host->node->hop != NULL ? minke__hop_statistics(host->node->hop) : NULL;
 }
 
 size_t minke_memory(const minke_host_t *host) { return minke_transport_memory(host->node->transport); }

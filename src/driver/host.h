@@ -10,7 +10,9 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "driver/carrier.h"
+#include "driver/dns.h"
 #include "driver/layers.h"
+#include "driver/tls.h"
 #include "driver/udp.h"
 #include "driver/watch.h"
 #include "host/node.h"
@@ -46,12 +48,20 @@ struct minke_host {
     minke_map_t sockets;     /* id -> minke_host_socket_t */
     minke_handles_t watches; /* what stands in epoll -> minke_watch_t */
     minke_list_t listeners;
+    minke_time_t look_again_at; /* when those that look away do so no longer; NEVER: none does */
     minke_host_announced_t announced[8];
     size_t announced_n;
 
     /* carrier.h */
     minke_list_t carriers;
     minke_map_t attempts; /* of the node -> minke_tcp_carrier_t */
+    uint8_t *piece;       /* what they send next; NULL: there has been none */
+    minke_tls_context_t *trust; /* NULL: no wss has been dialled */
+    char *ca_file;              /* NULL: the system's authorities alone */
+
+    minke_dns_t *dns; /* NULL: no name has been asked for */
+    minke_watch_t dns_watch;
+    char *dns_servers; /* NULL: the system's */
 
     /* A train that its socket had no room for; nothing else is sent before it. */
     minke_train_t unsent;
@@ -64,8 +74,19 @@ struct minke_host {
 void minke__host_socket_opened(minke_host_t *host, minke_socket_t socket, const minke_address_t *bound);
 /* False: no listener asked for this socket. */
 bool minke__host_listener_failed(minke_host_t *host, minke_socket_t socket, const char *reason);
-/* A descriptor has become free. */
+/* A descriptor has become free, or may have. */
 void minke__host_listeners_look_again(minke_host_t *host);
 void minke__host_listeners_free(minke_host_t *host);
+
+/* trust.c: what TLS connections share. NULL: `reason` says why there is nothing. */
+minke_tls_context_t *minke__host_trust(minke_host_t *host, minke_close_t *reason);
+
+/* names.c: MINKE_REQUEST_RESOLVE and _CANCEL of a node. */
+void minke__names_resolve(minke_host_t *host, const minke_node_request_t *request);
+void minke__names_cancel(minke_host_t *host, uint64_t attempt);
+/* `now`: an answer is ready. */
+minke_time_t minke__names_deadline(const minke_host_t *host, minke_time_t now);
+void minke__names_tick(minke_host_t *host);
+void minke__names_free(minke_host_t *host);
 
 #endif

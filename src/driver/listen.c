@@ -7,6 +7,7 @@
 #include "driver/clock.h"
 #include "driver/host.h"
 #include "driver/tcp.h"
+#include "host/reservation.h"
 #include "webrtc/endpoint.h"
 
 static minke_host_listener_t *new_listener(minke_host_t *host, minke_target_kind_t kind, const char *multiaddr)
@@ -155,10 +156,10 @@ bool minke__host_listener_failed(minke_host_t *host, minke_socket_t socket, cons
 /* ---- TCP and WebSocket ---- */
 
 /* Without a descriptor to spare nobody can be taken in, and the listener would stay readable for ever: it looks away
- * until some connection has gone. */
+ * until some connection has gone, or for a second, since whoever holds the descriptors need not be one of ours. */
 static void on_listener_ready(minke_host_t *host, minke_watch_t *watch, uint32_t events)
 {
-    enum { ACCEPTS_PER_TURN = 64 };
+    enum { ACCEPTS_PER_TURN = 64, LOOK_AWAY = 1000000 };
     const minke_host_listener_t *listener = MINKE_CONTAINER(watch, minke_host_listener_t, watch);
     minke_address_t remote;
     (void)events;
@@ -172,12 +173,15 @@ static void on_listener_ready(minke_host_t *host, minke_watch_t *watch, uint32_t
         if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM) continue;
         host->node->env.counters->connections_refused++;
         minke__watch_change(host, watch, 0);
+        host->look_again_at = host->now + LOOK_AWAY;
         return;
     }
 }
 
 void minke__host_listeners_look_again(minke_host_t *host)
 {
+    if (host->look_again_at == MINKE_TIME_NEVER) return;
+    host->look_again_at = MINKE_TIME_NEVER;
     for (minke_list_t *item = host->listeners.next; item != &host->listeners; item = item->next) {
         minke__watch_change(host, &MINKE_CONTAINER(item, minke_host_listener_t, siblings)->watch, EPOLLIN);
     }
@@ -207,7 +211,8 @@ int minke_listen(minke_host_t *host, const char *multiaddr)
     const int error = minke__target_parse_text(multiaddr, NULL, &target);
     if (error < 0) return error;
     host->now = minke__clock_now();
-    if (target.circuit || target.name[0] != 0) return MINKE_ERROR_ADDRESS;
+    if (target.circuit) return minke__node_reserve(host->node, multiaddr, host->now);
+    if (target.name[0] != 0) return MINKE_ERROR_ADDRESS;
     switch (target.kind) {
     case MINKE_TARGET_DIRECT: return listen_direct(host, &target.address, multiaddr);
     case MINKE_TARGET_TCP:

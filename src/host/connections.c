@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "host/circuit.h"
 #include "host/dial.h"
 #include "host/link.h"
 #include "webrtc/endpoint.h"
@@ -54,7 +55,10 @@ static void write_address(minke_node_t *node, minke_node_connection_t *c)
     minke_multiaddr_t address = {0};
     minke_connection_stats_t stats;
     const minke_carrier_t *carrier = minke__is_bytes_id(c->below) ? minke__bytes_carrier(node->bytes, c->below) : NULL;
-    if (carrier != NULL) {
+    if (carrier != NULL && carrier->circuit) {
+        if (minke__circuit_address(carrier, &address) < 0) return;
+        c->limited = carrier->limited;
+    } else if (carrier != NULL) {
         if (minke__target_write(carrier->kind, &carrier->remote, NULL, &address) < 0) return;
     } else {
         minke_direct_address_t direct = {0};

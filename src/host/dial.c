@@ -4,6 +4,7 @@
 
 #include "base/wire.h"
 #include "host/link.h"
+#include "host/reservation.h"
 #include "webrtc/endpoint.h"
 
 /* RFC 8305 5: the connection attempt delay. */
@@ -84,11 +85,7 @@ static void free_attempt(minke_node_t *node, minke_node_attempt_t *a)
 /* The dial is done with it. Until the driver, or the connection below, has heard of that it stays, without a dial. */
 static void drop_attempt(minke_node_t *node, minke_node_attempt_t *a)
 {
-    if (a->hop != NULL) {
-        a->hop->state = NULL;
-        (void)minke__link_reset(node, a->hop->id, 0);
-        a->hop = NULL;
-    }
+    minke__circuit_forget(node, a);
     minke__list_remove(&a->siblings);
     minke__list_remove(&a->to_do);
     minke__list_remove(&a->dependant);
@@ -138,7 +135,9 @@ static void fail_dial(minke_node_t *node, minke_node_dial_t *dial)
     }
     minke__node_timer_free(node, &dial->timer);
     const minke_close_t failure = dial->failure;
+    const minke_connection_t id = dial->id;
     fail_dependants(node, dial, &failure);
+    minke__reservations_not_connected(node, id, &failure);
     if (dial->quiet) free_dial(node, dial);
     else minke__list_append(&node->dials_to_tell, &dial->to_tell);
 }
@@ -500,19 +499,20 @@ bool minke__node_has_request(const minke_node_t *node)
 }
 
 /* An attempt that the driver still works for. */
-static minke_node_attempt_t *answered(minke_node_t *node, uint64_t id, minke_attempt_state_t state, minke_time_t now)
+static minke_node_attempt_t *answered(minke_node_t *node, uint64_t id, minke_time_t now)
 {
     node->now = now;
     minke_node_attempt_t *a = minke__handles_get(&node->attempts, id);
-    if (a == NULL || a->state != state) return NULL;
+    if (a == NULL || !a->with_driver || a->state == MINKE_ATTEMPT_ENDED) return NULL;
     a->with_driver = false;
     return a;
 }
 
-void minke__node_resolved(minke_node_t *node, uint64_t attempt, const minke_multiaddr_t *addresses, size_t addresses_n,
-                          const char *reason, minke_time_t now)
+void minke__node_resolved(minke_node_t *node, uint64_t attempt, const minke_multiaddr_t *addresses,
+                          const char (*names)[MINKE_NAME_BYTES], size_t addresses_n, const char *reason,
+                          minke_time_t now)
 {
-    minke_node_attempt_t *a = answered(node, attempt, MINKE_ATTEMPT_RESOLVING, now);
+    minke_node_attempt_t *a = answered(node, attempt, now);
     size_t usable = 0;
     if (a == NULL) return;
     for (size_t i = 0; i < addresses_n; i++) {
@@ -521,7 +521,7 @@ void minke__node_resolved(minke_node_t *node, uint64_t attempt, const minke_mult
         if (target.circuit && target.destination.len == 0) continue;
         minke_peer_id_t peer = a->dial->peer;
         if (!agree_on_peer(&peer, &target)) continue;
-        if (target.name[0] == 0) memcpy(target.name, a->target.name, sizeof target.name);
+        if (target.name[0] == 0) memcpy(target.name, names[i], sizeof target.name);
         usable += add_attempt(node, a->dial, &a->siblings, &addresses[i], &target);
     }
     if (usable == 0) {
@@ -538,7 +538,7 @@ void minke__node_resolved(minke_node_t *node, uint64_t attempt, const minke_mult
 int minke__node_carried(minke_node_t *node, uint64_t attempt, minke_carrier_t *carrier, minke_time_t now,
                         minke_connection_t *connection)
 {
-    minke_node_attempt_t *a = answered(node, attempt, MINKE_ATTEMPT_CONNECTING, now);
+    minke_node_attempt_t *a = answered(node, attempt, now);
     if (a == NULL) return MINKE_ERROR_STALE;
     const minke_peer_id_t *expected = a->target.peer.len > 0 ? &a->target.peer : &a->dial->peer;
     minke_node_dial_t *dial = a->dial;
@@ -555,6 +555,6 @@ int minke__node_carried(minke_node_t *node, uint64_t attempt, minke_carrier_t *c
 
 void minke__node_not_carried(minke_node_t *node, uint64_t attempt, const minke_close_t *reason, minke_time_t now)
 {
-    minke_node_attempt_t *a = answered(node, attempt, MINKE_ATTEMPT_CONNECTING, now);
+    minke_node_attempt_t *a = answered(node, attempt, now);
     if (a != NULL) minke__attempt_failed(node, a, reason);
 }

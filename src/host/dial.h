@@ -78,7 +78,7 @@ MINKE_MUST_USE int minke__node_dial(minke_node_t *node, const char *const *multi
 
 typedef enum minke_node_request_type {
     MINKE_REQUEST_NONE,
-    MINKE_REQUEST_RESOLVE, /* `address` begins with a name: minke__node_resolved */
+    MINKE_REQUEST_RESOLVE, /* `address` begins with a name: minke__node_resolved or minke__node_not_carried */
     MINKE_REQUEST_CONNECT, /* to `target`: minke__node_carried or minke__node_not_carried */
     MINKE_REQUEST_CANCEL,  /* neither is wanted any more */
     MINKE_REQUEST_RELEASE  /* the connection of this carrier has ended: close it */
@@ -97,12 +97,15 @@ typedef struct minke_node_request {
 /* False: nothing to do. */
 bool minke__node_request(minke_node_t *node, minke_node_request_t *request, minke_time_t now);
 bool minke__node_has_request(const minke_node_t *node);
-/* Answers; an attempt that is gone is ignored. `reason`: a sentence for people. */
-void minke__node_resolved(minke_node_t *node, uint64_t attempt, const minke_multiaddr_t *addresses, size_t addresses_n,
-                          const char *reason, minke_time_t now);
+/* Answers; an attempt that is gone is ignored. `names`: of each address, what its IP address was found under, "" if a
+ * record named the IP address itself. `reason`: a sentence for people, if there are none. */
+void minke__node_resolved(minke_node_t *node, uint64_t attempt, const minke_multiaddr_t *addresses,
+                          const char (*names)[MINKE_NAME_BYTES], size_t addresses_n, const char *reason,
+                          minke_time_t now);
 /* MINKE_OK: the carrier belongs to `connection` now; else close it. */
 MINKE_MUST_USE int minke__node_carried(minke_node_t *node, uint64_t attempt, minke_carrier_t *carrier, minke_time_t now,
                                        minke_connection_t *connection);
+/* Either request has failed. */
 void minke__node_not_carried(minke_node_t *node, uint64_t attempt, const minke_close_t *reason, minke_time_t now);
 
 /* ---- for this folder */
@@ -128,8 +131,9 @@ void minke__dial_connection_ended(minke_node_t *node, minke_node_connection_t *c
 /* DISCONNECTED of a dial that has failed. */
 bool minke__dial_event(minke_node_t *node, minke_event_t *event);
 
-/* circuit.c: asks the relay for a circuit; it answers with one of the two below. */
+/* circuit.c: asks the relay for a circuit, and answers with one of the two below; or nobody wants it any more. */
 void minke__circuit_dial(minke_node_t *node, minke_node_attempt_t *attempt, minke_node_connection_t *relay);
+void minke__circuit_forget(minke_node_t *node, minke_node_attempt_t *attempt);
 /* The relay has agreed: this is the connection over it. Or it has not. */
 void minke__attempt_relayed(minke_node_t *node, minke_node_attempt_t *attempt, minke_connection_t below);
 void minke__attempt_failed(minke_node_t *node, minke_node_attempt_t *attempt, const minke_close_t *reason);

@@ -3,7 +3,9 @@
 
 #include "host/circuit.h"
 #include "host/dial.h"
+#include "host/hop.h"
 #include "host/link.h"
+#include "host/reservation.h"
 
 /* ---- connections come and go ---- */
 
@@ -31,7 +33,10 @@ static bool connected(minke_node_t *node, const minke_transport_event_t *from, m
         fail_without_memory(node, from->connection, dial);
         return false;
     }
-    if (dial != NULL) minke__dial_becomes(node, dial, c);
+    if (dial != NULL) {
+        minke__dial_becomes(node, dial, c);
+        minke__reservations_connected(node, c);
+    }
     ask_who_it_is(node, c);
     memcpy(node->event_address, c->address, sizeof c->address);
     memcpy(node->event_peer, c->peer, sizeof c->peer);
@@ -58,6 +63,8 @@ static bool closed(minke_node_t *node, const minke_transport_event_t *from, mink
                              .user = c != NULL ? c->user : NULL};
     if (c == NULL) return true;
     memcpy(node->event_peer, c->peer, sizeof c->peer);
+    minke__reservations_disconnected(node, c, &from->close);
+    minke__hop_connection_ended(node, c);
     minke__node_connection_free(node, c);
     return true;
 }
@@ -139,6 +146,7 @@ minke_time_t minke__node_deadline(const minke_node_t *node)
     minke_time_t at = minke__bytes_deadline(node->bytes);
     const minke_heap_node_t *timer = minke__heap_top(&node->timers);
     if (timer != NULL && timer->at < at) at = timer->at;
+    if (minke__hop_deadline(node) < at) at = minke__hop_deadline(node);
     if (minke__list_empty(&node->waiting)) return at;
     const minke_time_t give_up_at = MINKE_CONTAINER(node->waiting.next, minke_node_stream_t, waiting)->give_up_at;
     return give_up_at < at ? give_up_at : at;
@@ -166,6 +174,7 @@ void minke__node_tick(minke_node_t *node, minke_time_t now)
         minke__node_timer_set(node, timer, MINKE_TIME_NEVER);
         timer->fire(node, timer);
     }
+    minke__hop_tick(node);
     end_late_streams(node);
 }
 

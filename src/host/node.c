@@ -2,8 +2,11 @@
 
 #include <string.h>
 
+#include "host/circuit.h"
 #include "host/dial.h"
+#include "host/hop.h"
 #include "host/link.h"
+#include "host/reservation.h"
 #include "webrtc/endpoint.h"
 
 /* ---- services ---- */
@@ -16,7 +19,9 @@ const minke_service_t *minke__node_service(const minke_node_t *node, size_t inde
     } all[] = {{&minke__service_identify, true},
                {&minke__service_push, true},
                {&minke__service_ping, true},
-               {&minke__service_perf, node->serve_perf}};
+               {&minke__service_perf, node->serve_perf},
+               {&minke__service_hop, node->hop != NULL},
+               {&minke__service_stop, minke__node_has_reservations(node)}};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (all[i].served && index-- == 0) return all[i].service;
     }
@@ -36,9 +41,9 @@ int minke__node_service_index(const minke_node_t *node, const char *name, size_t
 
 static void init_lists(minke_node_t *node)
 {
-    minke_list_t *lists[] = {&node->connections, &node->protocols,      &node->limited, &node->addresses,
-                             &node->waiting,     &node->to_tell,        &node->notices, &node->dials_to_tell,
-                             &node->released,    &node->attempts_to_do, &node->dialling};
+    minke_list_t *lists[] = {&node->connections, &node->protocols,      &node->limited,  &node->addresses,
+                             &node->waiting,     &node->to_tell,        &node->notices,  &node->dials_to_tell,
+                             &node->released,    &node->attempts_to_do, &node->dialling, &node->reservations};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) minke__list_init(lists[i]);
     minke__map_init(&node->peers, &node->env);
     minke__map_init(&node->below, &node->env);
@@ -84,7 +89,8 @@ int minke__node_new(const minke_host_options_t *options, minke_time_t now, minke
     memcpy(node->agent, options->agent, strlen(options->agent));
     init_lists(node);
     node->bytes = new_bytes(node);
-    if (node->bytes == NULL) {
+    if (options->relay.serve && node->bytes != NULL) node->hop = minke__hop_new(node, &options->relay);
+    if (node->bytes == NULL || (options->relay.serve && node->hop == NULL)) {
         minke__node_free(node);
         return MINKE_ERROR_NO_MEMORY;
     }
@@ -99,9 +105,21 @@ static void free_texts(minke_node_t *node, minke_list_t *list)
     }
 }
 
+/* Their streams have gone with the connections. */
+static void free_circuits(minke_node_t *node)
+{
+    if (node->bytes == NULL) return;
+    for (minke_connection_t id = 0; (id = minke__bytes_after(node->bytes, id)) != 0;) {
+        minke_carrier_t *carrier = minke__bytes_carrier(node->bytes, id);
+        if (carrier == NULL || !carrier->circuit) continue;
+        minke__circuit_release(node, minke__bytes_take_carrier(node->bytes, id));
+    }
+}
+
 void minke__node_free(minke_node_t *node)
 {
     if (node == NULL) return;
+    minke__reservations_free(node);
     minke__dials_free(node);
     while (!minke__list_empty(&node->connections)) {
         minke__node_connection_free(node, MINKE_CONTAINER(node->connections.next, minke_node_connection_t, siblings));
@@ -114,6 +132,8 @@ void minke__node_free(minke_node_t *node)
     }
     minke__free(&node->env, node->noticed);
     minke__free(&node->env, node->texts);
+    free_circuits(node);
+    minke__hop_free(node);
     minke__bytes_free(node->bytes);
     minke__map_free(&node->peers);
     minke__map_free(&node->below);
@@ -233,6 +253,19 @@ void minke__node_notify(minke_node_t *node, minke_event_type_t type, const char 
     if (close != NULL) notice->close = *close;
     minke__list_init(&notice->siblings);
     minke__list_append(&node->notices, &notice->siblings);
+}
+
+/* ---- time ---- */
+
+void minke__node_set_unix_time(minke_node_t *node, uint64_t seconds, minke_time_t now)
+{
+    node->unix_base = seconds;
+    node->unix_base_at = now;
+}
+
+uint64_t minke__node_unix_time(const minke_node_t *node)
+{
+    return node->unix_base + (node->now - node->unix_base_at) / 1000000;
 }
 
 /* ---- timers ---- */

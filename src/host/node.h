@@ -131,6 +131,11 @@ struct minke_node {
     minke_list_t released;       /* carriers whose connections have ended */
     minke_time_t dial_after;
 
+    minke_list_t reservations; /* reservation.h */
+    struct minke_hop *hop;     /* hop.h; NULL: no relay */
+    uint64_t unix_base;        /* unix time in seconds at `unix_base_at` */
+    minke_time_t unix_base_at;
+
     /* strings of the last event, and of minke_identify_get */
     char event_protocol[MINKE_PROTOCOL_MAX + 1];
     char event_peer[MINKE_PEER_BYTES];
@@ -151,6 +156,10 @@ int minke__node_listening(minke_node_t *node, const char *address, minke_time_t 
 void minke__node_not_listening(minke_node_t *node, const char *address, minke_time_t now);
 MINKE_MUST_USE int minke__node_open(minke_node_t *node, minke_connection_t connection, const char *protocol,
                                     minke_time_t now, minke_stream_t *stream);
+
+/* The wall clock, which only relays' messages want: seconds since 1970. */
+void minke__node_set_unix_time(minke_node_t *node, uint64_t seconds, minke_time_t now);
+uint64_t minke__node_unix_time(const minke_node_t *node);
 
 /* What the application is told of an address; `close` NULL: nothing more. Out of memory nothing is. */
 void minke__node_notify(minke_node_t *node, minke_event_type_t type, const char *address, const minke_close_t *close);
@@ -180,7 +189,7 @@ ssize_t minke__node_peek(minke_node_t *node, minke_stream_t stream, const uint8_
 int minke__node_consume(minke_node_t *node, minke_stream_t stream, size_t len, minke_time_t now);
 int minke__node_reset(minke_node_t *node, minke_stream_t stream, uint32_t code, minke_time_t now);
 int minke__node_stop(minke_node_t *node, minke_stream_t stream, uint32_t code, minke_time_t now);
-int minke__node_close(minke_node_t *node, minke_connection_t connection, minke_time_t now);
+int minke__node_close(minke_node_t *node, minke_connection_t id, minke_time_t now);
 /* Where the application's pointer is kept; NULL: no such stream of the application, or no such connection. */
 void **minke__node_stream_user(const minke_node_t *node, minke_stream_t stream);
 void **minke__node_connection_user(const minke_node_t *node, minke_connection_t connection);
@@ -223,13 +232,16 @@ bool minke__node_stream_closed(minke_node_t *node, const minke_transport_event_t
 bool minke__node_stream_event(minke_node_t *node, minke_event_t *event);
 void minke__node_stream_free(minke_node_t *node, minke_node_stream_t *stream);
 /* `service` NULL: the application's. */
-int minke__node_open_stream(minke_node_t *node, minke_node_connection_t *connection, const char *protocol,
-                            const minke_service_t *service, minke_node_stream_t **stream);
+int minke__node_open_stream(minke_node_t *node, minke_node_connection_t *c, const char *protocol,
+                            const minke_service_t *service, minke_node_stream_t **out);
 void minke__node_push_to_all(minke_node_t *node);
 bool minke__node_has_text(const minke_list_t *list, const char *text, size_t len);
 /* What is allocated for a connection is charged to it; any env frees it. */
 const minke_env_t *minke__node_env(const minke_node_t *node, const minke_node_connection_t *connection);
 void minke__node_limit_time(minke_node_t *node, minke_node_stream_t *stream);
+/* Nobody needs this stream any more: it takes what still comes, and if the remote does not end it, time does. Its state
+ * is its owner's to free before. */
+void minke__node_drain(minke_node_t *node, minke_node_stream_t *stream);
 /* Those that are served, in turn; NULL: no more. And which of them has this name; negative: none. */
 const minke_service_t *minke__node_service(const minke_node_t *node, size_t index);
 int minke__node_service_index(const minke_node_t *node, const char *name, size_t len);

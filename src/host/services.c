@@ -77,3 +77,22 @@ static void run_perf(minke_node_t *node, minke_node_stream_t *s)
 static void free_state(minke_node_t *node, minke_node_stream_t *s) { minke__free(&node->env, s->state); }
 
 const minke_service_t minke__service_perf = {.protocol = "/perf/1.0.0", .run = run_perf, .done = free_state};
+
+/* ---- what is left of a stream that nobody needs any more ---- */
+
+static void run_drain(minke_node_t *node, minke_node_stream_t *s)
+{
+    const uint8_t *data;
+    ssize_t n;
+    while ((n = minke__link_peek(node, s->id, &data)) > 0) (void)minke__link_consume(node, s->id, (size_t)n);
+}
+
+static const minke_service_t drain = {.protocol = "", .run = run_drain};
+
+void minke__node_drain(minke_node_t *node, minke_node_stream_t *s)
+{
+    s->service = &drain;
+    s->state = NULL;
+    minke__node_limit_time(node, s);
+    run_drain(node, s);
+}

@@ -332,13 +332,23 @@ ssize_t minke__node_write(minke_node_t *node, minke_stream_t stream, const void 
     return minke__link_write(node, stream, data, len);
 }
 
+/*
+ * Over bytes our end waits for the remote's agreement, though data does not: js (libp2p 3.3) resets a stream when what
+ * follows the proposal and its end are there before it has looked.
+ */
+static bool may_finish(const minke_node_t *node, const minke_node_stream_t *s)
+{
+    if (must_wait(node, s) || s->early.len > 0) return false;
+    return s->negotiation == NULL || !minke__is_bytes_id(s->id);
+}
+
 int minke__node_finish(minke_node_t *node, minke_stream_t stream, minke_time_t now)
 {
     node->now = now;
     minke_node_stream_t *s = minke__node_stream(node, stream);
     if (!is_application(s)) return MINKE_ERROR_STALE;
     if (s->finish_early) return MINKE_OK;
-    if (!must_wait(node, s) && s->early.len == 0) return minke__link_finish(node, stream);
+    if (may_finish(node, s)) return minke__link_finish(node, stream);
     s->finish_early = true;
     return MINKE_OK;
 }
