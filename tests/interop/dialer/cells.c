@@ -84,7 +84,8 @@ static bool cell_identify_read(link_t *link)
     bool has_ping = false;
     for (size_t i = 0; i < info.protocols_n; i++) has_ping |= strcmp(info.protocols[i], "/ipfs/ping/1.0.0") == 0;
     CHECK(link, has_ping, "ping is not among the %zu protocols", info.protocols_n);
-    CHECK(link, strstr(info.observed, "/udp/") != NULL, "observed address '%s'", info.observed);
+    CHECK(link, strstr(info.observed, "/udp/") != NULL || strstr(info.observed, "/tcp/") != NULL,
+          "observed address '%s'", info.observed);
     return link_say(link, info.agent[0] != 0, "%s, %zu protocols", info.agent, info.protocols_n);
 }
 
@@ -98,12 +99,15 @@ static bool cell_echo_sizes(link_t *link)
     return link_say(link, true, "%zu sizes, 0 to 1000003", sizeof sizes / sizeof sizes[0]);
 }
 
-static bool cell_echo_large(link_t *link)
+static bool echo_many(link_t *link, size_t size)
 {
     const double begun = now_ms();
-    if (!echo(link, 8 * MIB)) return false;
-    return link_say(link, true, "%.1f MB/s each way", 8 * MIB / 1e3 / (now_ms() - begun));
+    if (!echo(link, size)) return false;
+    return link_say(link, true, "%.1f MB/s each way", (double)size / 1e3 / (now_ms() - begun));
 }
+
+static bool cell_echo_large(link_t *link) { return echo_many(link, (size_t)8 * MIB); }
+static bool cell_echo_huge(link_t *link) { return echo_many(link, (size_t)64 * MIB); }
 
 static bool cell_streams_at_once(link_t *link)
 {
@@ -271,8 +275,9 @@ static bool cell_streams_in_sequence(link_t *link)
         ids_n++;
         highest = id;
     }
-    return link_say(link, ids_n > 0 && highest < 256, "%d in %.1f s, %zu ids up to %zu", SEQUENCE,
-                    (now_ms() - begun) / 1e3, ids_n, highest);
+    /* None are told on a byte connection: yamux never uses an id again. */
+    return link_say(link, highest < 256, "%d in %.1f s, %zu ids up to %zu", SEQUENCE, (now_ms() - begun) / 1e3, ids_n,
+                    highest);
 }
 
 static bool cell_silence(link_t *link)
@@ -284,11 +289,43 @@ static bool cell_silence(link_t *link)
     return link_say(link, true, "echo after 30 s in %.1f ms", now_ms() - begun);
 }
 
+/* ---- through a relay, which has limits of bytes and of time ---- */
+
+static bool cell_relayed_echo(link_t *link)
+{
+    if (!echo(link, 20 * KIB)) return false;
+    return link_say(link, true, "20 KiB");
+}
+
+/* More than the relay relays: less comes back, and the connection ends. */
+static bool cell_byte_limit(link_t *link)
+{
+    flow_t flow = {.to_send = MIB, .seed = 12, .echoes = true};
+    if (!link_start(link, &flow, ECHO)) return false;
+    WAIT_FOR(link, PATIENCE, flow.closed);
+    CHECK(link, flow.received < MIB, "all of 1 MiB came back");
+    WAIT_FOR(link, 10000, link->disconnected);
+    CHECK(link, link->disconnected, "the connection is still there after 10 s");
+    return link_say(link, true, "%zu bytes came back, then: %s: %s", flow.received, minke_layer_name(link->close.layer),
+                    link->close.text);
+}
+
+static bool cell_time_limit(link_t *link)
+{
+    if (!echo(link, 500)) return false;
+    const double begun = now_ms();
+    WAIT_FOR(link, 20000, link->disconnected);
+    CHECK(link, link->disconnected, "the connection is still there after 20 s");
+    return link_say(link, true, "gone %.1f s after the echo: %s: %s", (now_ms() - begun) / 1e3,
+                    minke_layer_name(link->close.layer), link->close.text);
+}
+
 static const cell_t cells[] = {
     {"ping", cell_ping},
     {"identify-read", cell_identify_read},
     {"echo-sizes", cell_echo_sizes},
     {"echo-8MiB", cell_echo_large},
+    {"echo-64MiB", cell_echo_huge},
     {"streams-256", cell_streams_at_once},
     {"half-close-here", cell_half_close_here},
     {"half-close-there", cell_half_close_there},
@@ -299,6 +336,11 @@ static const cell_t cells[] = {
     {"unsupported", cell_unsupported},
     {"streams-2000", cell_streams_in_sequence},
     {"silence", cell_silence},
+    {"relayed-ping", cell_ping},
+    {"relayed-identify", cell_identify_read},
+    {"relayed-echo", cell_relayed_echo},
+    {"byte-limit", cell_byte_limit},
+    {"time-limit", cell_time_limit},
 };
 
 const cell_t *find_cell(const char *name)

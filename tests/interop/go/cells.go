@@ -45,7 +45,19 @@ var cells = []cell{
 	{"stop-there", cellStopThere},
 	{"unsupported", cellUnsupported},
 	{"streams-2000", cellStreamsInSequence},
+	{"echo-64MiB", func(l *link) (string, error) { return "the same bytes came back", l.echo(64 << 20) }},
 	{"silence", cellSilence},
+}
+
+func findCell(name string) *cell {
+	for _, list := range [][]cell{cells, relayedCells} {
+		for i := range list {
+			if list[i].name == name {
+				return &list[i]
+			}
+		}
+	}
+	return nil
 }
 
 func protocolID(id string) protocol.ID { return protocol.ID(id) }
@@ -59,7 +71,7 @@ func pattern(size int, seed int) []byte {
 }
 
 func (l *link) open(id string) (network.Stream, error) {
-	return l.host.NewStream(l.ctx, l.info.ID, protocolID(id))
+	return l.host.NewStream(network.WithAllowLimitedConn(l.ctx, "cell"), l.info.ID, protocolID(id))
 }
 
 // Sends all, half-closes, and reads to the end.

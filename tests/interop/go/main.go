@@ -9,37 +9,16 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
-	"github.com/libp2p/go-libp2p"
-	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/protocol/ping"
-	libp2pwebrtc "github.com/libp2p/go-libp2p/p2p/transport/webrtc"
 )
-
-func makeHost(listen string, version int) host.Host {
-	options := []libp2p.Option{
-		libp2p.UserAgent("go interop"),
-		libp2p.DisableRelay(),
-		libp2p.Transport(libp2pwebrtc.New, libp2pwebrtc.WithDialerVersion(version)),
-		libp2p.ResourceManager(&network.NullResourceManager{}),
-	}
-	if listen != "" {
-		options = append(options, libp2p.ListenAddrStrings(listen))
-	} else {
-		options = append(options, libp2p.NoListenAddrs)
-	}
-	h, err := libp2p.New(options...)
-	if err != nil {
-		fail(err)
-	}
-	return h
-}
 
 func terminated() <-chan os.Signal {
 	stop := make(chan os.Signal, 1)
@@ -47,13 +26,27 @@ func terminated() <-chan os.Signal {
 	return stop
 }
 
-func listen(address string) {
-	h := makeHost(address, 1)
+type listenOptions struct {
+	hostOptions
+	relays  []string
+	refresh bool
+	serves  bool // as a relay
+	limits  relayLimits
+}
+
+func listen(o listenOptions) {
+	h := makeHost(o.hostOptions)
 	ping.NewPingService(h)
 	serve(h)
 	watch(h)
+	if o.serves {
+		serveRelay(h, o.limits)
+	}
 	for _, a := range h.Addrs() {
 		say(fields{"event": "listening", "addr": fmt.Sprintf("%s/p2p/%s", a, h.ID())})
+	}
+	for _, address := range o.relays {
+		go reserve(h, address, o.refresh)
 	}
 	<-terminated()
 	h.Close()
@@ -65,8 +58,8 @@ func connect(ctx context.Context, address string, version int) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &link{ctx: ctx, host: makeHost("", version), info: info}
-	return l, l.host.Connect(ctx, *info)
+	l := &link{ctx: network.WithAllowLimitedConn(ctx, "cell"), host: makeHost(hostOptions{version: version}), info: info}
+	return l, l.host.Connect(l.ctx, *info)
 }
 
 func run(l *link, each cell) {
@@ -79,11 +72,11 @@ func run(l *link, each cell) {
 }
 
 // The silence has a connection to itself, beside the other cells.
-func dial(address string, version int, wanted map[string]bool) {
+func dial(address string, version int, names []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()
 	var wait sync.WaitGroup
-	if wanted["silence"] {
+	if slices.Contains(names, "silence") {
 		wait.Add(1)
 		go func() {
 			defer wait.Done()
@@ -92,7 +85,7 @@ func dial(address string, version int, wanted map[string]bool) {
 				say(fields{"event": "cell", "cell": "silence", "ok": false, "facts": err.Error()})
 				return
 			}
-			run(l, cells[len(cells)-1])
+			run(l, *findCell("silence"))
 			l.host.Close()
 		}()
 	}
@@ -107,9 +100,9 @@ func dial(address string, version int, wanted map[string]bool) {
 	id := l.host.ID().String()
 	say(fields{"event": "dialled", "cell": "dial", "peer": id})
 	say(fields{"event": "cell", "cell": "dial", "ok": true, "facts": fmt.Sprintf("set up in %d ms", took), "ms": took})
-	for _, each := range cells {
-		if wanted[each.name] && each.name != "silence" {
-			run(l, each)
+	for _, name := range names {
+		if each := findCell(name); each != nil && name != "silence" {
+			run(l, *each)
 		}
 	}
 	say(fields{"event": "closed", "peer": id})
@@ -166,23 +159,31 @@ func hold(address string, version int) error {
 }
 
 func main() {
-	listenOn := flag.String("listen", "", "listen on this address")
-	version := flag.Int("direct-version", 1, "of webrtc-direct, when dialling")
+	o := listenOptions{}
+	flag.Var((*repeated)(&o.listen), "listen", "listen on this address; may be repeated")
+	flag.Var((*repeated)(&o.relays), "relay", "reserve on the relay at this address; may be repeated")
+	flag.BoolVar(&o.serves, "serve-relay", false, "be a relay, with the limits below (0: go's default)")
+	flag.IntVar(&o.limits.reservationTTL, "reservation-ttl", 0, "seconds")
+	flag.IntVar(&o.limits.maxReservations, "max-reservations", 0, "of all peers")
+	flag.IntVar(&o.limits.circuitSeconds, "circuit-seconds", 0, "of one circuit")
+	flag.Int64Var(&o.limits.circuitBytes, "circuit-bytes", 0, "of one circuit, each way")
+	flag.IntVar(&o.limits.maxCircuitsPerPeer, "max-circuits-per-peer", 0, "at once")
+	flag.BoolVar(&o.limits.announcePrivate, "announce-private", false, "reservations name loopback addresses too")
+	flag.IntVar(&o.seed, "seed", 0, "of the key")
+	flag.IntVar(&o.version, "direct-version", 1, "of webrtc-direct, when dialling")
+	noRefresh := flag.Bool("no-refresh", false, "let reservations expire")
 	names := flag.String("cells", "", "which, with commas between")
 	holds := flag.Bool("hold", false, "hold a stream instead of running cells")
 	flag.Parse()
+	o.refresh = !*noRefresh
 	switch {
-	case *listenOn != "":
-		listen(*listenOn)
+	case len(o.listen) > 0 || len(o.relays) > 0:
+		listen(o)
 	case *holds:
-		if err := hold(flag.Arg(0), *version); err != nil {
+		if err := hold(flag.Arg(0), o.version); err != nil {
 			say(fields{"event": "cell", "cell": "hold", "ok": false, "facts": err.Error()})
 		}
 	default:
-		wanted := map[string]bool{}
-		for _, name := range strings.Split(*names, ",") {
-			wanted[name] = true
-		}
-		dial(flag.Arg(0), *version, wanted)
+		dial(flag.Arg(0), o.version, strings.Split(*names, ","))
 	}
 }

@@ -83,7 +83,12 @@ func servePerf(s network.Stream) error {
 func watch(h host.Host) {
 	h.Network().Notify(&network.NotifyBundle{
 		ConnectedF: func(_ network.Network, c network.Conn) {
-			say(fields{"event": "connected", "peer": c.RemotePeer().String(), "addr": c.RemoteMultiaddr().String()})
+			way := "in"
+			if c.Stat().Direction == network.DirOutbound {
+				way = "out"
+			}
+			say(fields{"event": "connected", "peer": c.RemotePeer().String(), "addr": c.RemoteMultiaddr().String(),
+				"direction": way, "limited": c.Stat().Limited})
 		},
 		DisconnectedF: func(_ network.Network, c network.Conn) {
 			say(fields{"event": "disconnected", "peer": c.RemotePeer().String(), "reason": "closed"})

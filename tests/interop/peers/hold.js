@@ -18,7 +18,7 @@ const node = await make_node({ user_agent: 'js hold' });
 await node.start();
 try {
   const connection = await node.dial(multiaddr(process.argv[2]));
-  const pipe = new Pipe(await connection.newStream('/echo/1.0.0'));
+  const pipe = new Pipe(await connection.newStream('/echo/1.0.0', { runOnLimitedConnection: true }));
   const piece = make_bytes(100, 1);
   pipe.stream.send(piece);
   await pipe.reach(piece.length);

@@ -1,13 +1,28 @@
-// The page's side: the driver calls window.run_job(job), reports go to window.report (given by the driver).
+// The page's side: the driver calls window.run_job(job) or window.listen(...), reports go to window.report (given by the
+// driver).
 import { run_job } from './job.js';
+import { make_node } from './node_of.js';
+import { describe } from './pipe.js';
+import { serve } from './serve.js';
 import { try_munging, use_v2 } from './v2.js';
+
+const report = line => window.report(line);
 
 window.try_munging = try_munging;
 window.run_job = async job => {
   const restore = job.version === 2 ? use_v2() : () => {};
   try {
-    await run_job(job, line => window.report(line));
+    await run_job(job, report);
   } finally {
     restore();
+  }
+};
+
+/** A page can only listen through a relay. */
+window.listen = async ({ relay, user_agent }) => {
+  try {
+    await serve(await make_node({ user_agent, listen: [`${relay}/p2p-circuit`] }), report);
+  } catch (error) {
+    report({ event: 'result', ok: false, error: describe(error) });
   }
 };

@@ -24,7 +24,10 @@ export class Pipe {
         else if (stream.status === 'aborted') reject(new Error(`aborted here after ${this.received} bytes`));
         else resolve();
       };
-      if (stream.readableEnded) end();
+      // What came together with the agreement on the protocol is given out only now, and its end may be past already.
+      if (stream.readableEnded && stream.readBufferLength > 0)
+        stream.addEventListener('message', () => queueMicrotask(end), { once: true });
+      else if (stream.readableEnded) end();
       else stream.addEventListener('end', end, { once: true });
     });
     this.ended.catch(() => {}); // not every cell waits for it

@@ -4,3 +4,14 @@ Promise.withResolvers ??= function () {
   const promise = new this((yes, no) => { resolve = yes; reject = no; });
   return { promise, resolve, reject };
 };
+
+if (globalThis.WebSocket == null) {
+  const { WebSocket } = await import('ws');
+  // As the standard has it, a message comes in a turn of its own. js listens for messages a moment after `open`, and go
+  // sends its first one at once.
+  globalThis.WebSocket = class extends WebSocket {
+    constructor(url, protocols) {
+      super(url, protocols, { allowSynchronousEvents: false });
+    }
+  };
+}

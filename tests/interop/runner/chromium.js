@@ -70,26 +70,32 @@ export async function launch(args = [], env = process.env) {
   return chromium.launch({ executablePath: chromium_path(), headless: true, args: [...FLAGS, ...args], env });
 }
 
-export async function open_page(peer, log_path, report, packet_log) {
+/** A page of ours in a browser that is there. */
+export async function new_page(browser, log_path, report) {
   const url = await serve_page();
+  const log = createWriteStream(log_path);
+  log.write(`Chromium ${browser.version()}\n`);
+  const page = await browser.newPage();
+  page.on('console', message => log.write(`${message.type()}: ${message.text()}\n`));
+  page.on('pageerror', error => log.write(`error: ${error.stack}\n`));
+  page.on('crash', () => report({ event: 'progress', text: 'the page crashed' }));
+  await page.exposeFunction('report', line => {
+    log.write(`${JSON.stringify(line)}\n`);
+    report(line);
+  });
+  await page.goto(url);
+  await page.waitForFunction(() => window.run_job != null);
+  return page;
+}
+
+/** A page in a browser of its own. */
+export async function open_page(peer, log_path, report, packet_log) {
   const args = packet_log != null ? [...LOGGING] : [];
   const env = packet_log != null ? { ...process.env, CHROME_LOG_FILE: packet_log } : process.env;
   if (peer.trials != null) args.push(`--force-fieldtrials=${peer.trials}`);
   const browser = await launch(args, env);
   try {
-    const log = createWriteStream(log_path);
-    log.write(`Chromium ${browser.version()} ${args.join(' ')}\n`);
-    const page = await browser.newPage();
-    page.on('console', message => log.write(`${message.type()}: ${message.text()}\n`));
-    page.on('pageerror', error => log.write(`error: ${error.stack}\n`));
-    page.on('crash', () => report({ event: 'progress', text: 'the page crashed' }));
-    await page.exposeFunction('report', line => {
-      log.write(`${JSON.stringify(line)}\n`);
-      report(line);
-    });
-    await page.goto(url);
-    await page.waitForFunction(() => window.run_job != null);
-    return { browser, page, version: browser.version() };
+    return { browser, page: await new_page(browser, log_path, report), version: browser.version() };
   } catch (error) {
     await browser.close();
     throw error;

@@ -130,7 +130,7 @@ async function run_life(options, peer, cell, logs) {
   const scene = {
     options: { ...options, verbose: false },
     dialer: minke_dials ? 'minke' : peer.family,
-    listener: minke_dials ? peer.listener : options.self_test ? 'js' : 'minke',
+    listener: peer.listener ?? (options.self_test ? 'js' : 'minke'),
     version: peer.version ?? 1,
     listen: peer.listen,
     log: `${logs}${peer.id}.${cell}`,

@@ -9,6 +9,8 @@ import { go_peer, has_go } from './go.js';
 import { is_life, run_lives } from './lives.js';
 import { identify_answer, minke_dials } from './minke_dials.js';
 import { page_example } from './page_example.js';
+import { families_of, run_relay_column } from './relays.js';
+import { run_states } from './relay_states.js';
 import { LineProcess, say_exit } from './processes.js';
 import { here, read_options, root } from './options.js';
 import { print_result, print_table } from './table.js';
@@ -24,14 +26,17 @@ function record(peer, cell, state, facts, ms) {
   print_result(peer, result);
 }
 
+/** Why nobody of a family can take part, or null. */
+function missing_family(family) {
+  if (family === 'go' && !has_go()) return 'Go is not installed (1.25 or later, apt-get install golang may be older)';
+  if (family !== 'chromium') return null;
+  return chromium_path() == null ? 'Chromium is not installed (apt-get install chromium)' : prepare_network();
+}
+
 /** Why a peer cannot run at all, or null. */
 function what_is_missing(peer) {
-  if (peer.missing != null) return peer.missing;
-  if (peer.family === 'go' && !has_go()) return 'Go is not installed (1.25 or later, apt-get install golang may be older)';
-  if (peer.kind === 'chromium') {
-    if (chromium_path() == null) return 'Chromium is not installed (apt-get install chromium)';
-    return prepare_network();
-  }
+  const why = missing_family(peer.kind === 'chromium' ? 'chromium' : peer.family);
+  if (why != null) return why;
   const has_ip6 = Object.values(networkInterfaces()).flat().some(each => each.internal && each.family === 'IPv6');
   if (peer.listen.startsWith('/ip6/') && !has_ip6) return 'no IPv6 loopback address on this machine';
   return null;
@@ -160,7 +165,7 @@ async function run_peer(options, peer) {
   if (now.length === 0) return;
   let listener, shim;
   try {
-    const listens = { ...options, listener: peer.kind === 'minke' ? peer.listener : options.self_test ? 'js' : 'minke' };
+    const listens = { ...options, listener: peer.listener ?? (options.self_test ? 'js' : 'minke') };
     listener = await start_listener(listens, peer, `${logs}${peer.id}.listener.log`);
     if (peer.kind === 'minke') {
       await minke_dials(options, peer, listener, logs, record, line => on_report(peer, listener, line));
@@ -185,14 +190,19 @@ async function run_peer(options, peer) {
 /** Peers that mostly wait run beside the others, which take turns: two cores are not enough to measure two at once. */
 async function run_all(options, peers) {
   const turns = async () => {
-    for (const peer of peers.filter(each => !each.background)) await run_peer(options, peer);
+    for (const peer of peers.filter(each => !each.background && each.kind !== 'relay-states')) {
+      if (peer.kind === 'relay') await run_relay_column(options, peer, `${logs}${peer.id}`, record, missing_family);
+      else await run_peer(options, peer);
+    }
   };
   for (const peer of peers) peer.results = new Map();
-  const able = peers.filter(peer => what_is_missing(peer) == null);
-  if (able.some(peer => peer.family === 'go')) go_peer(); // a minute's work at first, during which nothing else moves here
+  const able = peers.filter(peer => what_is_missing(peer) == null && !peer.kind.startsWith('relay'));
+  // A minute's work at first, during which nothing else moves here.
+  if (able.some(peer => peer.family === 'go') || (options.wants_go && missing_family('go') == null)) go_peer();
   await Promise.all([
     ...able.map(peer => run_lives(options, peer, logs, record)),
     ...peers.filter(each => each.background).map(peer => run_peer(options, peer)),
+    run_states(options, peers.filter(each => each.kind === 'relay-states'), logs, record, missing_family),
     turns(),
   ]);
 }
@@ -244,9 +254,10 @@ async function main() {
   print_table(peers);
   const count = { pass: 0, fail: 0, 'not-run': 0 };
   let bad = 0;
-  for (const peer of peers) for (const { state } of peer.results.values()) {
+  for (const peer of peers) for (const { cell, state } of peer.results.values()) {
+    const families = peer.kind === 'relay' ? families_of(peer, cell) : [peer.family];
     count[state]++;
-    if (state === 'fail' || (state === 'not-run' && options.require.includes(peer.family))) bad++;
+    if (state === 'fail' || (state === 'not-run' && families.some(family => options.require.includes(family)))) bad++;
   }
   console.log(`\n${count.pass} passed, ${count.fail} failed, ${count['not-run']} skipped`);
   return bad === 0 ? 0 : 1;

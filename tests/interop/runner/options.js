@@ -15,7 +15,7 @@ build/interop/.
   --only PEER[:CELL,..] only this peer (and cells); may be repeated
   --list                the peers and cells, then ends
   --minke PATH          the command under test (build/minke)
-  --self-test           a js-libp2p listener takes minke's place
+  --self-test           a js-libp2p listener takes minke's place; relays without minke
   --verbose             minke runs with -vv, its narration goes to the log
   --packets             Chromium logs its SCTP packets in clear to build/interop/PEER.chromium.log
   --seed N              of the lossy path (1)
@@ -52,8 +52,11 @@ export function read_options(words) {
   const required = values.require.split(',').filter(word => word !== '');
   for (const family of required)
     if (!['js', 'chromium', 'go'].includes(family)) throw new Error(`--require ${family}: js, chromium or go`);
+  // Building go-libp2p takes minutes: its cells are there for those who name it.
+  const names_go = values.only.some(word => /(^|[-:,])go([-:,]|$)/.test(word));
   return {
     ...values,
+    wants_go: values.all || required.includes('go') || names_go,
     minke: resolve(values.minke),
     require: required,
     lanes: Number(values.lanes ?? 1),

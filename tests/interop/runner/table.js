@@ -17,16 +17,34 @@ function entry(result) {
   return result.state;
 }
 
+const TITLES = {
+  peers: 'WebRTC: who dials whom',
+  bytes: 'TCP and WebSocket: who dials whom',
+  relays: 'Through relays: the relay and the way to it; who dials, and to whom',
+  states: 'What relays refuse and end',
+};
+
 export function print_table(peers) {
+  for (const [group, title] of Object.entries(TITLES)) {
+    const of_group = peers.filter(peer => (peer.group ?? 'peers') === group);
+    if (of_group.length > 0) print_group(title, of_group);
+  }
+  console.log('\n(a time is a pass)');
+  print_lists(peers);
+}
+
+function print_group(title, peers) {
   const rows = cell_order().filter(cell => peers.some(peer => peer.results.has(cell)));
   const width = Math.max(...rows.map(row => row.length)) + 2;
   const widths = peers.map(peer => Math.max(peer.id.length, 8) + 2);
-  console.log(`\n${''.padEnd(width)}${peers.map((peer, i) => peer.id.padStart(widths[i])).join('')}`);
+  console.log(`\n${title}\n\n${''.padEnd(width)}${peers.map((peer, i) => peer.id.padStart(widths[i])).join('')}`);
   for (const row of rows) {
     const entries = peers.map((peer, i) => entry(peer.results.get(row)).padStart(widths[i]));
     console.log(`${row.padEnd(width)}${entries.join('')}`);
   }
-  console.log('\n(a time is a pass)');
+}
+
+function print_lists(peers) {
   for (const state of ['not-run', 'fail']) {
     const lines = peers.flatMap(peer => [...peer.results.values()].filter(result => result.state === state)
       .map(result => ({ who: peer.id, cell: result.cell, why: result.facts })));
