@@ -291,6 +291,12 @@ static bool cell_silence(link_t *link)
 
 /* ---- through a relay, which has limits of bytes and of time ---- */
 
+static bool cell_relayed_identify(link_t *link)
+{
+    CHECK(link, link->limited, "the connection is not limited");
+    return cell_identify_read(link);
+}
+
 static bool cell_relayed_echo(link_t *link)
 {
     if (!echo(link, 20 * KIB)) return false;
@@ -337,7 +343,7 @@ static const cell_t cells[] = {
     {"streams-2000", cell_streams_in_sequence},
     {"silence", cell_silence},
     {"relayed-ping", cell_ping},
-    {"relayed-identify", cell_identify_read},
+    {"relayed-identify", cell_relayed_identify},
     {"relayed-echo", cell_relayed_echo},
     {"byte-limit", cell_byte_limit},
     {"time-limit", cell_time_limit},

@@ -32,6 +32,7 @@ typedef struct link {
     minke_host_t *host;
     minke_connection_t connection;
     bool connected, disconnected, identified;
+    bool limited; /* once connected: over a relay */
     minke_close_t close;
     flow_t *flows[FLOWS_MAX];
     size_t flows_n;

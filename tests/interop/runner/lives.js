@@ -108,7 +108,7 @@ async function silence(scene) {
   const [command, args] = silence_command(scene, listener.address);
   const dialer = new LineProcess(command, args, `${scene.log}.dialer.log`);
   scene.processes.push(dialer);
-  const line = await dialer.find(each => each.event === 'cell' && each.cell === 'silence', 50_000);
+  const line = await dialer.find(each => each.event === 'cell' && each.cell === 'silence', 70_000);
   if (!line?.ok) throw new Error(line?.facts ?? 'the dialer said nothing');
   return line.facts;
 }

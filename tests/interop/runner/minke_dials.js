@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { dialer_program, is_life } from './lives.js';
 import { LineProcess, say_exit } from './processes.js';
 
-export const DIALS = ['minke-dial', 'minke-ping', 'minke-id', 'minke-cat', 'wrong-certhash', 'wrong-peer-id',
+export const DIALS = ['minke-dial', 'by-name', 'minke-ping', 'minke-id', 'minke-cat', 'wrong-certhash', 'wrong-peer-id',
   'nobody-there'];
 
 const MIB = 1024 * 1024;
@@ -55,11 +55,32 @@ function with_other(address, name, value) {
   return parts.join('/');
 }
 
+const path_of = address => address.includes('/p2p-circuit/') ? 'relayed' : address.includes('/udp/') ? 'direct'
+  : address.includes('/ws/') ? 'ws' : 'tcp';
+
+/** What the command line can do over a relay. */
+export async function commands_over(options, address, log_path) {
+  const dials = dials_of(options, address, log_path);
+  for (const name of ['minke-dial', 'minke-ping', 'minke-id']) await dials[name]();
+  const bytes = randomBytes(20 * 1024);
+  const back = await echo_through_cat(options, address, bytes);
+  if (sha256(back) !== sha256(bytes)) throw new Error(`other bytes came back through minke cat, ${back.length} of them`);
+  return 'minke dial, ping, id, cat';
+}
+
 function dials_of(options, address, log_path) {
   const minke = (...args) => run_minke(options, log_path, args);
   const other_hash = `u${Buffer.concat([Buffer.from([0x12, 0x20]), Buffer.alloc(32, 7)]).toString('base64url')}`;
   return {
-    'minke-dial': async () => `set up in ${must_succeed(await minke('dial', address)).setup_ms.toFixed(0)} ms`,
+    'minke-dial': async () => {
+      const { setup_ms, path } = must_succeed(await minke('dial', address));
+      if (path !== path_of(address)) throw new Error(`the path is said to be ${path}`);
+      return `${path}, set up in ${setup_ms.toFixed(0)} ms`;
+    },
+    'by-name': async () => {
+      const { path } = must_succeed(await minke('dial', address.replace('/ip4/127.0.0.1/', '/dns4/localhost/')));
+      return `${path} to localhost`;
+    },
     'minke-ping': async () =>
       `median ${must_succeed(await minke('ping', '-c', '20', '-i', '0', address)).median_ms.toFixed(1)} ms`,
     'minke-id': async () => {

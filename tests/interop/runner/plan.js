@@ -33,18 +33,19 @@ const SLOW = { longest_gap: 3000, finish_patience: 120_000 };
 function byte_peers({ node, chromium, go, minke, own }) {
   const bytes = [...AROUND, ...BYTES];
   const dials = ['dial', ...BYTES, ...DIALS.filter(name => name !== 'wrong-certhash')];
+  const brief = list => list.filter(name => name !== 'silence'); // a WebSocket is as quiet as the TCP below it
   return [
     { id: 'js-tcp', ...node, listen: TCP, cells: [...bytes, ...LIVES] },
-    { id: 'js-ws', ...node, listen: WS, cells: bytes },
+    { id: 'js-ws', ...node, listen: WS, cells: brief(bytes) },
     { id: 'chromium-ws', ...chromium, listen: WS, cells: bytes },
     { id: 'go-tcp', ...go, listen: TCP, cells: bytes },
-    { id: 'go-ws', ...go, listen: WS, cells: bytes },
+    { id: 'go-ws', ...go, listen: WS, cells: brief(bytes) },
     { id: 'to-js-tcp', ...minke, family: 'js', listener: 'js', listen: TCP, cells: [...dials, ...LIVES] },
-    { id: 'to-js-ws', ...minke, family: 'js', listener: 'js', listen: WS, cells: dials },
+    { id: 'to-js-ws', ...minke, family: 'js', listener: 'js', listen: WS, cells: brief(dials) },
     { id: 'to-go-tcp', ...minke, family: 'go', listener: 'go', listen: TCP, extra: true, cells: dials },
-    { id: 'to-go-ws', ...minke, family: 'go', listener: 'go', listen: WS, extra: true, cells: dials },
+    { id: 'to-go-ws', ...minke, family: 'go', listener: 'go', listen: WS, extra: true, cells: brief(dials) },
     { id: 'minke-tcp', ...own, listen: TCP, cells: [...dials, ...LAST, ...LIVES] },
-    { id: 'minke-ws', ...own, listen: WS, cells: [...dials, ...LAST] },
+    { id: 'minke-ws', ...own, listen: WS, cells: [...brief(dials), ...LAST] },
   ].map(peer => ({ ...peer, group: 'bytes' }));
 }
 
@@ -65,7 +66,7 @@ export function plan(options) {
   const chromium_v2 = { ...chromium_v1, version: 2, trials: NO_MUNGING };
   // Building go-libp2p takes minutes, so it runs when it is asked for.
   const go = { family: 'go', kind: 'go', listen: IP4, extra: true, cells: [...AROUND, ...PLAIN] };
-  const minke = { kind: 'minke', listen: IP4, cells: ['dial', ...PLAIN, ...DIALS] };
+  const minke = { kind: 'minke', listen: IP4, cells: ['dial', ...PLAIN, ...DIALS.filter(name => name !== 'by-name')] };
   const own = { ...minke, family: 'minke', listener: 'minke', cells: [...minke.cells, ...LAST] };
   const chromium_ws = { family: 'chromium', kind: 'chromium' };
   const lossy = { path: PATH, background: true, cells: [...LOSSY, 'clean-exit'], params: { ...SLOW, lanes } };

@@ -3,6 +3,7 @@
 // when they end what they had given, is in relay_states.js.
 import { carrier_of, clear, make_stage, must_work, start_relay, start_reserving } from './actors.js';
 import { launch } from './chromium.js';
+import { commands_over } from './minke_dials.js';
 
 const CELLS = ['relayed-ping', 'relayed-identify', 'relayed-echo'];
 const KINDS = ['minke', 'js', 'go', 'chromium'];
@@ -71,7 +72,8 @@ async function run_cell(stage, column, relay, listeners, cell) {
   const [, way] = WAYS[column.way] ?? [column.way, column.way];
   const listener = await listeners[listening];
   if (listener instanceof Error) throw listener;
-  const { peer, facts } = await must_work(stage, dialer, by_way(listener, relay, dialer === 'chromium' && way === 'tcp' ? 'ws' : way), CELLS);
+  const address = by_way(listener, relay, dialer === 'chromium' && way === 'tcp' ? 'ws' : way);
+  const { peer, facts } = await must_work(stage, dialer, address, CELLS);
   const line = await listener.find(each => each.event === 'connected' && each.peer === peer, 2000);
   if (line == null) throw new Error(`the listener does not say that ${peer} has connected`);
   if (line.limited !== true) throw new Error(`the listener does not call it limited: ${JSON.stringify(line)}`);
@@ -79,6 +81,7 @@ async function run_cell(stage, column, relay, listeners, cell) {
   if (line.direction !== 'in') throw new Error(`the listener says the direction ${line.direction}`);
   if (await listener.find(each => each.event === 'disconnected' && each.peer === peer, 10_000) == null)
     throw new Error(`the listener does not say within 10 s that ${peer} has gone`);
+  if (dialer === 'minke') facts.push(await commands_over(stage.options, address, `${stage.log}.${cell}.commands.log`));
   return facts.join('; ');
 }
 
