@@ -33,13 +33,14 @@ typedef struct minke_host minke_host_t;
 typedef struct minke_host_options {
     size_t size;                         /**< sizeof of this structure, set by minke_host_defaults */
     minke_transport_options_t transport; /**< identity, memory, limits, times: see minke/transport.h */
-    const char *agent; /**< what identify says we are; copied. Default "minke/" MINKE_VERSION. At most 128 bytes */
-    bool serve_perf;   /**< serve /perf/1.0.0: whoever connects can make us send. Default false */
-    bool identify;     /**< ask every peer who it is when it connects. Default true */
+    const char *agent;   /**< what identify says we are; copied. Default "minke/" MINKE_VERSION. At most 128 bytes */
+    bool serve_perf;     /**< serve /perf/1.0.0: whoever connects can make us send. Default false */
+    bool identify;       /**< ask every peer who it is when it connects. Default true */
     const char *ca_file; /**< wss: a PEM file of certificates that are trusted besides the system's authorities, read
                             when the first /wss is dialled; the name is copied. Default NULL: none besides */
-    const char *dns_servers; /**< whom to ask for names, such as "127.0.0.1:5353,[::1]:53", instead of the system's
-                                servers, hosts file and search list; copied. Default NULL */
+    const char *dns_servers;     /**< whom to ask for names, such as "127.0.0.1:5353,[::1]:53", instead of the system's
+                                    servers and without its search list; the hosts file counts in any case. Copied.
+                                    Default NULL: the system's */
     minke_relay_options_t relay; /**< be a circuit relay, and its limits. Default: none, and those of a public one */
 } minke_host_options_t;
 

@@ -54,8 +54,8 @@ struct minke_host {
 
     /* carrier.h */
     minke_list_t carriers;
-    minke_map_t attempts; /* of the node -> minke_tcp_carrier_t */
-    uint8_t *piece;       /* what they send next; NULL: there has been none */
+    minke_map_t attempts;       /* of the node -> minke_tcp_carrier_t */
+    uint8_t *piece;             /* what they send next; NULL: there has been none */
     minke_tls_context_t *trust; /* NULL: no wss has been dialled */
     char *ca_file;              /* NULL: the system's authorities alone */
 

@@ -175,9 +175,9 @@ static void servers_are_checked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_are_dialled),       cmocka_unit_test(records_are_followed),
+        cmocka_unit_test(names_are_dialled),         cmocka_unit_test(records_are_followed),
         cmocka_unit_test(a_name_that_leads_nowhere), cmocka_unit_test(a_name_without_an_answer),
-        cmocka_unit_test(waiting_is_enough),       cmocka_unit_test(servers_are_checked),
+        cmocka_unit_test(waiting_is_enough),         cmocka_unit_test(servers_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

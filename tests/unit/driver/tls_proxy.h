@@ -1,4 +1,5 @@
-/* A proxy that takes TLS off, as the one in front of a relay does: loopback, one thread, whatever has come each turn. */
+/* A proxy that takes TLS off, as the one in front of a relay does: loopback, one thread, whatever has come each turn.
+ */
 #ifndef MINKE_TESTS_TLS_PROXY_H
 #define MINKE_TESTS_TLS_PROXY_H
 
@@ -45,7 +46,7 @@ void tls_proxy_start(tls_proxy_t *proxy, SSL_CTX *context, unsigned upstream_por
 /* Ends all connections, and shows another certificate from now on; takes the context. */
 void tls_proxy_become(tls_proxy_t *proxy, SSL_CTX *context, tls_proxy_mode_t mode);
 void tls_proxy_stop(tls_proxy_t *proxy);
-/* For meeting_t. */
-void tls_proxy_turn(void *proxy);
+/* For meeting_t; `user` is the proxy. */
+void tls_proxy_turn(void *user);
 
 #endif

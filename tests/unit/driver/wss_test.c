@@ -1,4 +1,5 @@
-/* wss through a proxy that takes TLS off, in front of a WebSocket listener; and proxies whose certificates are wrong. */
+/* wss through a proxy that takes TLS off, in front of a WebSocket listener; and proxies whose certificates are wrong.
+ */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -182,8 +183,7 @@ static void wrong_certificates_are_refused(void **state)
                    "the certificate is for relay.example, not for 127.0.0.1");
     expect_refused(
         f,
-        server_with(&(certificate_wish_t){
-            .names = names, .issuer = &f->authority, .from_days = -30, .to_days = -10}),
+        server_with(&(certificate_wish_t){.names = names, .issuer = &f->authority, .from_days = -30, .to_days = -10}),
         named, MINKE_ERROR_CRYPTO,
         dated("the certificate of relay.example expired on ", -10,
               ": its operator must renew it, or this machine's clock is wrong"));
