@@ -39,7 +39,8 @@ typedef struct minke_host_options {
     const char *ca_file; /**< wss: a PEM file of certificates that are trusted besides the system's authorities, read
                             when the first /wss is dialled; the name is copied. Default NULL: none besides */
     const char *dns_servers;     /**< whom to ask for names, such as "127.0.0.1:5353,[::1]:53", instead of the system's
-                                    servers, hosts file and search list; copied. Default NULL */
+                                    servers and without its search list; the hosts file counts in any case. Copied.
+                                    Default NULL: the system's */
     minke_relay_options_t relay; /**< be a circuit relay, and its limits. Default: none, and those of a public one */
 } minke_host_options_t;
 
