@@ -5,5 +5,7 @@
 #include <minke/types.h>
 
 minke_time_t minke__clock_now(void);
+/* Seconds since 1970, which the administrator may set: for people and for other machines alone. */
+uint64_t minke__clock_wall(void);
 
 #endif

@@ -36,7 +36,9 @@ minke_host_t *minke_host_new(const minke_host_options_t *options)
         return NULL;
     }
     host->node = node;
-    host->now = minke__clock_now();
+    host->now = host->started_at = minke__clock_now();
+    host->started_at_s = minke__clock_wall();
+    host->relay_limits = chosen.relay;
     minke__map_init(&host->sockets, &node->env);
     minke__map_init(&host->attempts, &node->env);
     minke__handles_init(&host->watches, &node->env);
@@ -81,6 +83,7 @@ void minke_host_free(minke_host_t *host)
         free_socket(host, MINKE_CONTAINER(item, minke_host_socket_t, by_id));
     }
     minke__map_free(&host->sockets);
+    minke__metrics_free(host);
     minke__host_listeners_free(host);
     minke__carriers_free(host);
     minke__map_free(&host->attempts);
@@ -259,6 +262,7 @@ int minke_poll(minke_host_t *host, minke_event_t *event)
     minke__watch_serve(host);
     minke_transport_tick(host->node->transport, host->now);
     minke__node_tick(host->node, host->now);
+    minke__metrics_tick(host);
     bool found = next_event(host, event);
     transmit(host);
     if (!found) found = next_event(host, event); /* sending makes room, or finds that there is no way for a dial */
@@ -275,12 +279,14 @@ static bool is_busy(const minke_host_t *host)
            !minke__list_empty(&t->to_tell) || (!minke__list_empty(&t->to_send) && host->unsent.len == 0);
 }
 
+static minke_time_t earlier(minke_time_t a, minke_time_t b) { return a < b ? a : b; }
+
 int minke_timeout(const minke_host_t *host)
 {
     if (is_busy(host)) return 0;
-    const minke_time_t transport_at = minke_transport_deadline(host->node->transport);
-    const minke_time_t node_at = minke__node_deadline(host->node);
-    const minke_time_t at = transport_at < node_at ? transport_at : node_at;
+    const minke_time_t at =
+        earlier(earlier(minke_transport_deadline(host->node->transport), minke__node_deadline(host->node)),
+                minke__metrics_deadline(host));
     if (at == MINKE_TIME_NEVER) return -1;
     const minke_time_t now = minke__clock_now();
     if (at <= now) return 0;
@@ -428,6 +434,12 @@ void minke_tap(minke_host_t *host, const minke_tap_t *tap) { minke_transport_tap
 int minke_stats(const minke_host_t *host, minke_connection_t connection, minke_connection_stats_t *stats)
 {
     return minke__node_stats(host->node, connection, stats);
+}
+
+const minke_relay_statistics_t *minke_relay_stats(const minke_host_t *host)
+{
+    (void)host;
+    return NULL;
 }
 
 size_t minke_memory(const minke_host_t *host) { return minke_transport_memory(host->node->transport); }
