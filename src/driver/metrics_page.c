@@ -161,7 +161,7 @@ static void put_who(minke_writer_t *w, const minke_snapshot_t *s)
     put_escaped(w, s->self);
     put(w, "</code></p>\n<p class=\"quiet\">");
     put_escaped(w, s->agent);
-    put(w, " · library ");
+    put(w, " · version ");
     put_escaped(w, minke_version());
     put(w, " · up ");
     put_span(w, s->age / 1000000);

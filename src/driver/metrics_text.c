@@ -65,12 +65,12 @@ static void write_one(minke_writer_t *w, const char *name, const char *type, con
 
 /* ---- families ---- */
 
-static void write_build(minke_writer_t *w)
+static void write_build(minke_writer_t *w, const minke_snapshot_t *s)
 {
     static const char name[] = "minke_build_info";
-    const label_t version = {"version", minke_version()};
-    write_family(w, name, "gauge", "1; the version is that of the library");
-    write_sample(w, name, &version, 1, 1);
+    const label_t labels[] = {{"version", minke_version()}, {"agent", s->agent}};
+    write_family(w, name, "gauge", "always 1: the version of the library, and the agent that peers are told");
+    write_sample(w, name, labels, 2, 1);
 }
 
 static void write_connections(minke_writer_t *w, const minke_snapshot_t *s)
@@ -162,7 +162,7 @@ static void write_relay(minke_writer_t *w, const minke_snapshot_t *s)
 
 void minke__metrics_write_text(minke_writer_t *w, const minke_snapshot_t *s)
 {
-    write_build(w);
+    write_build(w, s);
 #define WRITE_GAUGE(field, name, meaning) write_one(w, name, "gauge", meaning, s->field);
     MINKE_SNAPSHOT_LIST(WRITE_GAUGE)
 #undef WRITE_GAUGE
