@@ -35,8 +35,9 @@ static const char head_of_page[] =
     "section{background:var(--card);border:1px solid var(--edge);border-radius:14px;padding:1.1rem "
     "1.2rem;min-width:0}\n"
     ".wide{grid-column:1/-1}\n"
-    ".tiles{grid-column:1/-1;display:grid;gap:1rem;grid-template-columns:repeat(auto-fit,minmax(10rem,1fr))}\n"
-    ".tiles b{display:block;font-size:1.6rem;line-height:1.3;font-variant-numeric:tabular-nums}\n"
+    ".tiles{grid-column:1/-1;display:grid;gap:1rem;grid-template-columns:repeat(auto-fit,minmax(9.4rem,1fr))}\n"
+    ".tiles section{padding:.9rem 1rem}\n"
+    ".tiles b{display:block;font-size:1.35rem;line-height:1.3;white-space:nowrap;font-variant-numeric:tabular-nums}\n"
     ".bar{height:6px;border-radius:3px;background:var(--edge);margin-top:.5rem;overflow:hidden}\n"
     ".bar i{display:block;height:100%;background:var(--accent)}\n"
     "ul{list-style:none;padding:0}\n"
@@ -46,9 +47,12 @@ static const char head_of_page[] =
     "th:first-child,td:first-child{padding-left:0}\n"
     "thead th{border:0;color:var(--quiet);font-weight:normal}\n"
     "tbody th{font-weight:normal}\n"
+    "tbody:first-child tr:first-child>*{border:0}\n"
+    "th code{display:inline-block;min-width:17rem}\n"
+    "table+p{margin-top:.5rem}\n"
     ".n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}\n"
     "@media (max-width:30rem){body{padding:1rem .75rem}.tiles{grid-template-columns:1fr 1fr;gap:.6rem}"
-    "section{padding:.8rem .9rem}}\n"
+    "section,.tiles section{padding:.8rem .9rem}th code{display:block;min-width:0}}\n"
     "</style>\n"
     "</head>\n"
     "<body>\n"
@@ -273,7 +277,7 @@ static void put_counter(minke_writer_t *w, const char *name, const char *meaning
     if (value == 0) return;
     put(w, "<tr><th><code>");
     put(w, name);
-    put(w, "</code><br><small>");
+    put(w, "</code> <small>");
     put_escaped(w, meaning);
     put(w, "</small></th>");
     put_cell(w, value);

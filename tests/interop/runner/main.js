@@ -9,6 +9,7 @@ import { go_peer, has_go } from './go.js';
 import { is_life, run_lives } from './lives.js';
 import { identify_answer, minke_dials } from './minke_dials.js';
 import { page_example } from './page_example.js';
+import { status_page } from './status_page.js';
 import { LineProcess, say_exit } from './processes.js';
 import { here, read_options, root } from './options.js';
 import { print_result, print_table } from './table.js';
@@ -230,6 +231,7 @@ async function main() {
   const options = read_options(process.argv.slice(2));
   mkdirSync(logs, { recursive: true });
   if (options.demo != null) return demo(options.demo);
+  if (options.status != null) return status_page(options);
   if (options.page || options.screenshot != null) return page_example(options);
   const peers = narrow(plan(options), options.only);
   if (options.list) {
