@@ -21,7 +21,7 @@ _minke() {
             listen) words="--relay $serving" ;;
             relay)
                 words="--max-reservations --max-reservations-per-address --reservation-ttl --max-circuits --max-circuits-per-peer"
-                words="$words --circuit-seconds --circuit-bytes --no-stun --stun-rate $serving"
+                words="$words --circuit-seconds --circuit-bytes --metrics --no-stun --stun-rate $serving"
                 ;;
             dial) words="--hold $dialing" ;;
             ping) words="-c -i $dialing" ;;
