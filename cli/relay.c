@@ -36,7 +36,7 @@ static const char help[] =
     "  --stun-rate N     answer at most so many a second (default 1000)\n";
 
 enum {
-    MAX_RESERVATIONS = 0x200,
+    MAX_RESERVATIONS = 0x300,
     MAX_PER_ADDRESS,
     TTL,
     MAX_CIRCUITS,

@@ -58,8 +58,6 @@ bool cli_serving_option(cli_serving_t *serving, int c, const char *value)
     case 'a': return add(serving, serving->announce, &serving->announce_n, 8, "--announce", value);
     case 'r': return add(serving, serving->relays, &serving->relays_n, 8, "--relay", value);
     case 'k': serving->key = value; return true;
-    case 'A': serving->ca = value; return true;
-    case 'N': serving->dns = value; return true;
     case 'j': cli_output.json = true; return true;
     case 'c': return cli_number("--max-connections", value, 1, CONNECTIONS_MOST, &serving->connections_max);
     case 'C':
@@ -69,7 +67,7 @@ bool cli_serving_option(cli_serving_t *serving, int c, const char *value)
     case 's': return cli_number("--stats", value, 1, 86400, &serving->stats_s);
     case 't': serving->test_protocols = true; return true;
     case 'v': cli_output.verbose++; return true;
-    default: return cli_observe_option(c, value);
+    default: return cli_reach_option(c, value) || cli_observe_option(c, value);
     }
 }
 
@@ -97,8 +95,7 @@ static minke_host_t *make_host(const cli_serving_t *serving)
     minke_host_defaults(&options);
     options.serve_perf = serving->serve_perf;
     options.relay = serving->relay;
-    options.ca_file = serving->ca;
-    options.dns_servers = serving->dns;
+    cli_reach(&options);
     if (!cli_observe(&options.transport)) return NULL;
     apply_limits(serving, &options.transport);
     if (serving->key != NULL) {
