@@ -10,6 +10,7 @@
 
 typedef struct program {
     minke_host_t *host;
+    minke_connection_t connection;
     minke_stream_t stream; /* 0: not open yet */
     char input[16384];
     size_t len, at; /* of what has been read, and how much of that is sent */
@@ -49,11 +50,13 @@ static void on_event(program_t *p, const minke_event_t *event)
 {
     int error;
     switch (event->type) {
-    case MINKE_EVENT_CONNECTED: /* and authenticated: event->peer is who it says */
+    case MINKE_EVENT_CONNECTED:                        /* and authenticated: event->peer is who it says */
+        if (event->connection != p->connection) break; /* a relay on the way */
         error = minke_open(p->host, event->connection, "/echo/1.0.0", &p->stream);
         if (error < 0) fail(p, "no stream", minke_error_text(error));
         break;
     case MINKE_EVENT_DISCONNECTED: /* also when the dial came to nothing */
+        if (event->connection != p->connection) break;
         fail(p, minke_layer_name(event->close.layer), event->close.text);
         break;
     case MINKE_EVENT_STREAM_READABLE: print_output(p); break;
@@ -85,14 +88,13 @@ static void sleep_and_read(program_t *p)
 int main(int argc, char **argv)
 {
     static program_t p = {.code = -1};
-    minke_connection_t connection;
     if (argc != 2) {
         fprintf(stderr, "usage: dial ADDR\n");
         return 2;
     }
     p.host = minke_host_new(NULL);
     if (p.host == NULL) return 1;
-    const int error = minke_dial(p.host, argv[1], 1, &connection); /* version 1: what every listener understands */
+    const int error = minke_dial(p.host, argv[1], 0, &p.connection);
     if (error < 0) fail(&p, argv[1], minke_error_text(error));
     while (p.code < 0) {
         minke_event_t event;

@@ -57,7 +57,8 @@ MINKE_API void minke_host_free(minke_host_t *host);
 typedef enum minke_event_type {
     MINKE_EVENT_LISTENING = 1,   /**< `addr`: a full multiaddr that can be dialled now */
     MINKE_EVENT_LISTEN_FAILED,   /**< `addr`: what was asked for; `close.text`: why not */
-    MINKE_EVENT_CONNECTED,       /**< `connection`, `peer`, `addr` (the remote's), `inbound` */
+    MINKE_EVENT_CONNECTED,       /**< `connection`, `peer`, `addr` (the remote's), `inbound`, `limited`. Also for a
+                                      relay that a dial or a listener had to connect to: compare `connection` */
     MINKE_EVENT_DISCONNECTED,    /**< `connection`, `peer` ("" if it never got that far), `inbound`, `close` */
     MINKE_EVENT_IDENTIFIED,      /**< `connection`, `peer`: minke_identify_get has news */
     MINKE_EVENT_STREAM_OPENED,   /**< `connection`, `stream`, `protocol`, `inbound`: negotiated */

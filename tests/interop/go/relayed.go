@@ -49,6 +49,9 @@ func cellRelayedIdentify(l *link) (string, error) {
 
 // More than the relay relays: what comes back is less, and the connection ends.
 func cellByteLimit(l *link) (string, error) {
+	if _, err := l.alive(""); err != nil {
+		return "", err
+	}
 	s, err := l.open(echoID)
 	if err != nil {
 		return "", err

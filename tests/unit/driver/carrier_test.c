@@ -394,8 +394,7 @@ static bool survives(const char *kind, uint64_t n)
         const int64_t until = meeting_now_ms() + 5000;
         while (!m.connected && !m.ended && meeting_now_ms() < until) meeting_turn(&m);
         assert_true(m.connected || m.ended);
-        if (!m.ended &&
-            minke_open(m.dialer, m.connection, "/echo/1.0.0", &m.streams[m.streams_n].id) == MINKE_OK) {
+        if (!m.ended && minke_open(m.dialer, m.connection, "/echo/1.0.0", &m.streams[m.streams_n].id) == MINKE_OK) {
             m.streams[m.streams_n++] = (meeting_stream_t){.id = m.streams[0].id, .wanted = 1000};
             const uint8_t block[1000] = {0};
             m.streams[0].sent = 1000;

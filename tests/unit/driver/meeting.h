@@ -1,6 +1,6 @@
 /*
- * Two hosts on loopback in one thread, one that listens and echoes, one that dials. A loop of the test's own knows their
- * descriptors and timeouts alone; what else has to run (a DNS server, a proxy) hangs on `turn`.
+ * Two hosts on loopback in one thread, one that listens and echoes, one that dials. A loop of the test's own knows
+ * their descriptors and timeouts alone; what else has to run (a DNS server, a proxy) hangs on `turn`.
  */
 #ifndef MINKE_TESTS_MEETING_H
 #define MINKE_TESTS_MEETING_H
