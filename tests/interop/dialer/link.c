@@ -143,8 +143,7 @@ bool link_dial(link_t *link, const char *addr, int version)
     options.transport.trace = (minke_trace_t){link, on_trace};
     *link = (link_t){.host = minke_host_new(&options)};
     if (link->host == NULL) return link_say(link, false, "no host");
-    int error = minke_allow_limited(link->host, "/echo/1.0.0");
-    if (error == MINKE_OK) error = minke_dial(link->host, addr, version, &link->connection);
+    const int error = minke_dial(link->host, addr, version, &link->connection);
     if (error != MINKE_OK) return link_say(link, false, "%s", minke_error_text(error));
     WAIT_FOR(link, 20000, link->connected);
     return link->connected || link_say(link, false, "no connection");

@@ -126,7 +126,8 @@ func cellHopUnexpected(l *link) (string, error) {
 
 func cellHopBadPeer(l *link) (string, error) {
 	status, err := l.hop(func(s network.Stream) error {
-		return util.NewDelimitedWriter(s).WriteMsg(&pb.HopMessage{Type: pb.HopMessage_CONNECT.Enum(), Peer: &pb.Peer{Id: []byte("nobody")}})
+		nobody := &pb.Peer{Id: []byte("nobody")}
+		return util.NewDelimitedWriter(s).WriteMsg(&pb.HopMessage{Type: pb.HopMessage_CONNECT.Enum(), Peer: nobody})
 	})
 	return wanted(status, err, pb.Status_MALFORMED_MESSAGE)
 }
