@@ -307,6 +307,7 @@ static bool cell_relayed_echo(link_t *link)
 static bool cell_byte_limit(link_t *link)
 {
     flow_t flow = {.to_send = MIB, .seed = 12, .echoes = true};
+    if (!echo(link, 500)) return false; /* the remote is up as well */
     if (!link_start(link, &flow, ECHO)) return false;
     WAIT_FOR(link, PATIENCE, flow.closed);
     CHECK(link, flow.received < MIB, "all of 1 MiB came back");

@@ -49,6 +49,9 @@ func cellRelayedIdentify(l *link) (string, error) {
 
 // More than the relay relays: what comes back is less, and the connection ends.
 func cellByteLimit(l *link) (string, error) {
+	if _, err := l.alive(""); err != nil {
+		return "", err
+	}
 	s, err := l.open(echoID)
 	if err != nil {
 		return "", err
@@ -123,7 +126,8 @@ func cellHopUnexpected(l *link) (string, error) {
 
 func cellHopBadPeer(l *link) (string, error) {
 	status, err := l.hop(func(s network.Stream) error {
-		return util.NewDelimitedWriter(s).WriteMsg(&pb.HopMessage{Type: pb.HopMessage_CONNECT.Enum(), Peer: &pb.Peer{Id: []byte("nobody")}})
+		nobody := &pb.Peer{Id: []byte("nobody")}
+		return util.NewDelimitedWriter(s).WriteMsg(&pb.HopMessage{Type: pb.HopMessage_CONNECT.Enum(), Peer: nobody})
 	})
 	return wanted(status, err, pb.Status_MALFORMED_MESSAGE)
 }

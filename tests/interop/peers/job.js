@@ -66,7 +66,8 @@ class Link {
   }
 
   async open(protocol, options) {
-    return new Pipe(await this.connection.newStream(protocol, { maxOutboundStreams: 4096, runOnLimitedConnection: true }), options);
+    const limits = { maxOutboundStreams: 4096, runOnLimitedConnection: true };
+    return new Pipe(await this.connection.newStream(protocol, limits), options);
   }
 
   /** Where a cell is, told when it fails. */

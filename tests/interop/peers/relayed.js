@@ -20,6 +20,7 @@ async function relayed_echo(link) {
 
 /** More than the relay relays: less comes back, and the connection ends. */
 async function byte_limit(link) {
+  await link.check_alive();
   const pipe = new Pipe(await link.connection.newStream('/echo/1.0.0', { runOnLimitedConnection: true }), { keep: false });
   let end = 'end of stream';
   pipe.write(make_bytes(1024 * KIB, 12)).catch(() => {});

@@ -34,7 +34,8 @@ const words_of = limits => Object.entries(limits).flatMap(([name, value]) => [`-
 
 /** Started again with `at` (addresses that it had) and the same `name`, it is the same peer. */
 export async function start_relay(stage, kind, limits = {}, { at, name = 'relay' } = {}) {
-  const listen = CARRIERS.flatMap(carrier => ['--listen', at?.[carrier].split('/certhash/')[0].split('/p2p/')[0] ?? LISTEN[carrier]]);
+  const place = carrier => at == null ? LISTEN[carrier] : at[carrier].split(/\/(?:certhash|p2p)\//)[0];
+  const listen = CARRIERS.flatMap(carrier => ['--listen', place(carrier)]);
   const key = `${stage.log}.${name}.key`;
   if (at == null) rmSync(key, { force: true });
   const args = [...listen, ...words_of(limits)];
@@ -92,7 +93,8 @@ async function begin_reserving(stage, kind, relay, { refresh }) {
   const name = `${kind}-listener`;
   if (kind === 'minke') return spawn(stage, name, stage.options.minke, ['listen', '--json', '--relay', relay, ...verbose(stage)]);
   if (kind === 'go') return spawn(stage, name, go_peer(), ['--relay', relay, ...(refresh ? [] : ['--no-refresh'])]);
-  if (kind === 'js') return spawn(stage, name, process.execPath, [`${here}peers/js_listener.js`, 'listen', '--json', '--relay', relay]);
+  const js = [`${here}peers/js_listener.js`, 'listen', '--json', '--relay', relay];
+  if (kind === 'js') return spawn(stage, name, process.execPath, js);
   const actor = await open_actor(stage);
   actor.page.evaluate(job => window.listen(job), { relay, user_agent: 'page listener' }).catch(() => {});
   return actor;
