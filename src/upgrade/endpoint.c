@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "base/blocks.h"
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/wire.h"
@@ -75,6 +76,7 @@ static void remove_connection(minke_byte_endpoint_t *e, minke_byte_connection_t 
     minke__upgrade_free(c->upgrade);
     assert(c->account.used == sizeof *c + MINKE_BLOCK_OVERHEAD); /* what is left would point to a dead account */
     minke__free(e->env, c);
+    minke__blocks_empty(e->env); /* whoever needed them may have been this one */
 }
 
 void minke__bytes_free(minke_byte_endpoint_t *e)

@@ -156,6 +156,7 @@ void minke_transport_free(minke_transport_t *t)
     minke__map_free(&t->paths);
     minke__handles_free(&t->streams);
     minke__handles_free(&t->connections);
+    minke__blocks_empty(&t->env); /* of a host's byte connections */
     const minke_env_t env = t->env;
     minke__free(&env, t);
 }
