@@ -45,22 +45,33 @@ static void begin(minke_node_t *node, reservation_t *r);
 
 /* ---- what is announced */
 
-static void withdraw(minke_node_t *node, reservation_t *r, const minke_close_t *reason)
-{
-    while (r->addresses_n > 0) {
-        char *address = r->addresses[--r->addresses_n];
-        minke__node_notify(node, MINKE_EVENT_LISTEN_CLOSED, address, reason);
-        minke__node_not_listening(node, address, node->now);
-        minke__free(&node->env, address);
-    }
-}
-
 static bool is_announced(const reservation_t *r, const char *text)
 {
     for (size_t i = 0; i < r->addresses_n; i++) {
         if (strcmp(r->addresses[i], text) == 0) return true;
     }
     return false;
+}
+
+/* By any of them: reservations at two addresses of one relay bring the same ones. */
+static bool is_announced_at_all(const minke_node_t *node, const char *text)
+{
+    for (const minke_list_t *item = node->reservations.next; item != &node->reservations; item = item->next) {
+        if (is_announced(MINKE_CONTAINER(item, reservation_t, siblings), text)) return true;
+    }
+    return false;
+}
+
+static void withdraw(minke_node_t *node, reservation_t *r, const minke_close_t *reason)
+{
+    while (r->addresses_n > 0) {
+        char *address = r->addresses[--r->addresses_n];
+        if (!is_announced_at_all(node, address)) {
+            minke__node_notify(node, MINKE_EVENT_LISTEN_CLOSED, address, reason);
+            minke__node_not_listening(node, address, node->now);
+        }
+        minke__free(&node->env, address);
+    }
 }
 
 /* RELAY[/p2p/R] becomes RELAY/p2p/R/p2p-circuit/p2p/us (older js relays leave /p2p/R out). */
@@ -89,7 +100,9 @@ static void announce(minke_node_t *node, reservation_t *r, const minke_multiaddr
     char *kept = minke__alloc(&node->env, strlen(text) + 1);
     if (kept == NULL) return;
     memcpy(kept, text, strlen(text) + 1);
+    const bool is_new = !is_announced_at_all(node, kept);
     r->addresses[r->addresses_n++] = kept;
+    if (!is_new) return;
     minke__node_notify(node, MINKE_EVENT_LISTENING, kept, NULL);
     (void)minke__node_listening(node, kept, node->now);
 }
@@ -250,7 +263,7 @@ static void ask(minke_node_t *node, reservation_t *r, minke_node_connection_t *r
 static void begin(minke_node_t *node, reservation_t *r)
 {
     minke_node_connection_t *relay = r->target.peer.len > 0 ? minke__node_connection_to(node, &r->target.peer) : NULL;
-    if (relay != NULL && !relay->limited) {
+    if (relay != NULL && !relay->relayed) {
         ask(node, r, relay);
         return;
     }
@@ -386,12 +399,13 @@ static void answer_call(minke_node_t *node, minke_node_stream_t *s, int read)
     const minke_relay_message_t answer = {.type = MINKE_STOP_STATUS, .status = status};
     const minke_peer_id_t caller = message.peer.id;
     const minke_relay_limit_t limit = message.limit;
-    if (!minke__relay_write(node, s, minke__stop_write, &answer)) return;
-    if (status != MINKE_RELAY_STATUS_OK) {
-        (void)minke__link_finish(node, s->id);
+    free_call(node, s);
+    const bool answered = minke__relay_write(node, s, minke__stop_write, &answer);
+    if (!answered || status != MINKE_RELAY_STATUS_OK) {
+        if (answered) (void)minke__link_finish(node, s->id);
+        minke__node_drain(node, s);
         return;
     }
-    free_call(node, s);
     if (minke__circuit_begin(node, s, true, &caller, &limit) == 0) return;
     s->service->run(node, s); /* the caller's first bytes may be here */
 }
@@ -408,7 +422,6 @@ static void run_call(minke_node_t *node, minke_node_stream_t *s)
         s->state = call;
     }
     call_t *call = s->state;
-    if (call->inbox.message != NULL && call->inbox.started && call->inbox.len == call->inbox.expected) return;
     const int result = minke__relay_read(node, s, &call->inbox);
     if (result != MINKE_ERROR_AGAIN) answer_call(node, s, result);
 }
