@@ -157,14 +157,25 @@ static void note_failure(minke_node_dial_t *dial, const minke_close_t *reason)
     if (dial->failure.layer == MINKE_LAYER_NONE || reason->layer > dial->failure.layer) dial->failure = *reason;
 }
 
+static bool has_reached_a_relay(const minke_node_dial_t *dial)
+{
+    for (const minke_list_t *item = dial->attempts.next; item != &dial->attempts; item = item->next) {
+        const minke_node_attempt_t *a = MINKE_CONTAINER(item, minke_node_attempt_t, siblings);
+        if (a->target.circuit && (a->hop != NULL || a->state == MINKE_ATTEMPT_BELOW)) return true;
+    }
+    return false;
+}
+
 static void note_timeout(minke_node_dial_t *dial)
 {
     if (dial->failure.layer != MINKE_LAYER_NONE) return;
-    dial->failure = (minke_close_t){.layer = MINKE_LAYER_NETWORK, .code = MINKE_ERROR_TIMEOUT};
+    const bool relay = has_reached_a_relay(dial);
+    dial->failure = (minke_close_t){.layer = relay ? MINKE_LAYER_RELAY : MINKE_LAYER_NETWORK, .code = MINKE_ERROR_TIMEOUT};
     minke_writer_t w = minke__writer(dial->failure.text, sizeof dial->failure.text);
     minke__write_text(&w, "no answer within ");
     minke__write_decimal(&w, (dial->give_up_at - dial->started_at) / 1000000);
-    minke__write_text(&w, " s: is anybody listening there, and does a firewall let it through?");
+    minke__write_text(&w, relay ? " s: the relay was reached, but it or the peer behind it is silent"
+                                : " s: is anybody listening there, and does a firewall let it through?");
     minke__write_terminator(&w);
 }
 

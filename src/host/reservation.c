@@ -92,19 +92,25 @@ static bool make_address(const minke_node_t *node, const minke_multiaddr_t *rela
            minke__multiaddr_text(&address, text, MINKE_MULTIADDR_TEXT_BYTES) > 0;
 }
 
-static void announce(minke_node_t *node, reservation_t *r, const minke_multiaddr_t *relay,
+/* False: out of memory. */
+static bool announce(minke_node_t *node, reservation_t *r, const minke_multiaddr_t *relay,
                      const minke_peer_id_t *relay_id)
 {
     char text[MINKE_MULTIADDR_TEXT_BYTES];
-    if (r->addresses_n == ADDRESSES_MAX || !make_address(node, relay, relay_id, text) || is_announced(r, text)) return;
+    if (r->addresses_n == ADDRESSES_MAX || !make_address(node, relay, relay_id, text) || is_announced(r, text)) {
+        return true;
+    }
+    const bool is_new = !is_announced_at_all(node, text);
     char *kept = minke__alloc(&node->env, strlen(text) + 1);
-    if (kept == NULL) return;
+    if (kept == NULL) return false;
+    if (is_new && minke__node_listening(node, text, node->now) < 0) {
+        minke__free(&node->env, kept);
+        return false;
+    }
     memcpy(kept, text, strlen(text) + 1);
-    const bool is_new = !is_announced_at_all(node, kept);
     r->addresses[r->addresses_n++] = kept;
-    if (!is_new) return;
-    minke__node_notify(node, MINKE_EVENT_LISTENING, kept, NULL);
-    (void)minke__node_listening(node, kept, node->now);
+    if (is_new) minke__node_notify(node, MINKE_EVENT_LISTENING, kept, NULL);
+    return true;
 }
 
 /* ---- failing and trying again */
@@ -155,18 +161,31 @@ static minke_time_t refresh_after(const minke_node_t *node, uint64_t expire)
     return (ttl / 2 > late ? ttl / 2 : late) * SECOND;
 }
 
-static void hold(minke_node_t *node, reservation_t *r, const minke_relay_message_t *message,
-                 const minke_peer_id_t *relay_id)
+static bool announce_all(minke_node_t *node, reservation_t *r, const minke_relay_message_t *message,
+                         const minke_peer_id_t *relay_id)
 {
-    r->state = HELD;
-    r->retry_s = RETRY_FIRST_S;
-    r->failure_told = false;
-    announce(node, r, &r->relay, relay_id);
+    if (!announce(node, r, &r->relay, relay_id)) return false;
     for (size_t i = 0; i < message->reservation.addresses_n; i++) {
         const minke_slice_t raw = message->reservation.addresses[i];
         minke_multiaddr_t address;
-        if (minke__multiaddr_from_bytes(raw.data, raw.len, &address) == MINKE_OK) announce(node, r, &address, relay_id);
+        if (minke__multiaddr_from_bytes(raw.data, raw.len, &address) < 0) continue;
+        if (!announce(node, r, &address, relay_id)) return false;
     }
+    return true;
+}
+
+static void hold(minke_node_t *node, reservation_t *r, const minke_relay_message_t *message,
+                 const minke_peer_id_t *relay_id)
+{
+    if (!announce_all(node, r, message, relay_id)) {
+        static const minke_close_t reason = {
+            .layer = MINKE_LAYER_HOST, .code = MINKE_ERROR_NO_MEMORY, .text = "out of memory"};
+        fail(node, r, &reason);
+        return;
+    }
+    r->state = HELD;
+    r->retry_s = RETRY_FIRST_S;
+    r->failure_told = false;
     minke__node_timer_set(node, &r->timer, node->now + refresh_after(node, message->reservation.expire));
 }
 

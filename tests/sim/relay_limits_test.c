@@ -256,9 +256,9 @@ static void a_slow_reader_stops_its_own_circuit(void **state)
             relay_run(&scene, 100 * MILLISECOND);
             if (memory_of_relay() > most) most = memory_of_relay();
         }
-        assert_true(slow_hop->written < 16 << 20);
+        assert_true(slow_hop->written < 6 << 20);
         assert_true(!slow_hop->closed && !slow_stop->closed);
-        assert_true(most - before < 8 << 20);
+        assert_true(most - before < 3 << 20); /* an SCTP receive window, and a send buffer */
         const uint64_t stuck_at = slow_hop->written;
         relay_run(&scene, 10 * SECOND);
         assert_int_equal(slow_hop->written, stuck_at);
@@ -266,6 +266,7 @@ static void a_slow_reader_stops_its_own_circuit(void **state)
         const minke_time_t asked_at = scene.world.now;
         relay_pour(&scene, scene.target, stop, 1000);
         assert_true(relay_wait_read(&scene, hop, hop->pattern_from + 1000, 2 * SECOND));
+        /* yamux has a window for each stream; SCTP one for all of a connection, which what is unread here has filled. */
         if (tcp) relay_pour(&scene, scene.source, hop, 1000);
         if (tcp) assert_true(relay_wait_read(&scene, stop, stop->pattern_from + 1000, 2 * SECOND));
         assert_true(scene.world.now - asked_at < 200 * MILLISECOND);
@@ -276,7 +277,7 @@ static void a_slow_reader_stops_its_own_circuit(void **state)
         relay_reset(&scene, scene.source, hop);
         relay_reset(&scene, scene.source, slow_hop);
         relay_run(&scene, 40 * SECOND);
-        assert_true(memory_of_relay() < before + 16 * KIB);
+        assert_true(memory_of_relay() < before + (2 << 20) + 128 * KIB); /* blocks are kept */
         end();
     }
 }
@@ -290,8 +291,10 @@ static void a_greedy_circuit_leaves_the_others_their_turn(void **state)
     relay_stream_t *greedy_hop, *greedy_stop, *hops[SMALL_N], *stops[SMALL_N];
     defaults(&options);
     options.relay.circuit_after = options.relay.circuit_bytes = options.relay.circuits_per_peer_max = 0;
+    options.link.bits_per_second = 50000000;
+    options.link.queue = 256 * KIB;
     begin(&options, &greedy_hop, &greedy_stop);
-    relay_pour(&scene, scene.source, greedy_hop, 256 << 20);
+    relay_pour(&scene, scene.source, greedy_hop, UINT64_C(1) << 40);
     sim_endpoint_t *from = relay_add(&scene, "192.0.2.4", true), *to = relay_add(&scene, "192.0.2.5", true);
     relay_stream_t *reserve = relay_open(&scene, to, relay_connect(&scene, to, scene.relay_addr), RELAY_HOP);
     relay_write_hex(&scene, to, reserve, "020800");
@@ -332,7 +335,6 @@ static void half_open_requests_end_by_themselves(void **state)
         defaults(&options);
         options.relay.circuits_per_peer_max = 0;
         options.relay.circuits_max = 400;
-        options.host.transport.connections_per_address_max = 0;
         begin(&options, &hop, &stop);
         relay_run(&scene, SECOND);
         const size_t before = memory_of_relay();

@@ -74,6 +74,7 @@ static void read_on(sim_endpoint_t *e, relay_stream_t *stream)
     while (!stream->ignores && (n = minke__node_peek(e->node, stream->id, &data)) > 0) {
         ssize_t taken = n;
         if (stream->echoes) taken = minke__node_write(e->node, stream->id, data, (size_t)n, e->now);
+        if (stream->bridge != NULL) taken = minke__node_write(e->node, stream->bridge->id, data, (size_t)n, e->now);
         if (taken <= 0) return;
         note(stream, data, (size_t)taken);
         stream->read_at = e->now;

@@ -27,6 +27,7 @@ typedef struct relay_stream {
     char protocol[64];
     bool inbound, opened, closed, end_seen;
     bool ignores, echoes;
+    struct relay_stream *bridge; /* what is read is written there */
     int error;
     size_t read;
     uint8_t first[RELAY_FIRST_MAX]; /* the beginning of what was read */
