@@ -64,6 +64,7 @@ struct minke_node_attempt {
     minke_multiaddr_t address;
     minke_target_t target;
     minke_connection_t below;
+    minke_connection_t relay; /* the dial to the relay that was made for it; 0: none */
     minke_node_stream_t *hop; /* the question to the relay */
     minke_time_t started_at;
 };
