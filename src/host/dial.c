@@ -54,7 +54,7 @@ static void trace_attempt(minke_node_t *node, const minke_node_attempt_t *a, min
 static bool add_attempt(minke_node_t *node, minke_node_dial_t *dial, minke_list_t *position,
                         const minke_multiaddr_t *address, const minke_target_t *target)
 {
-    if (dial->attempts_n == MINKE_ATTEMPTS_MAX) return false;
+    if (dial->attempts_n == MINKE_NODE_ATTEMPTS_MAX) return false;
     minke_node_attempt_t *a = minke__alloc_zero(&node->env, sizeof *a);
     if (a == NULL) return false;
     a->id = minke__handles_add(&node->attempts, a);

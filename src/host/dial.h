@@ -22,7 +22,7 @@
 static inline bool minke__is_dial_id(uint64_t id) { return (id & MINKE_DIAL_ID) != 0; }
 
 /* What names may become: enough for a relay's IPv4 and IPv6 addresses on every transport. */
-enum { MINKE_ATTEMPTS_MAX = 32 };
+enum { MINKE_NODE_ATTEMPTS_MAX = 32 };
 
 typedef struct minke_node_attempt minke_node_attempt_t;
 
