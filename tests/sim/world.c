@@ -204,7 +204,7 @@ static void serve(sim_world_t *world, sim_endpoint_t *e, const minke_node_reques
 {
     switch (request->type) {
     case MINKE_REQUEST_RESOLVE:
-        minke__node_resolved(e->node, request->attempt, NULL, 0, "there are no names here", world->now);
+        minke__node_resolved(e->node, request->attempt, NULL, NULL, 0, "there are no names here", world->now);
         break;
     case MINKE_REQUEST_CONNECT: sim_tcp_connect(world, e, request); break;
     case MINKE_REQUEST_CANCEL: sim_tcp_cancel(world, e, request->attempt); break;
