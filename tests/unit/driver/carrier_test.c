@@ -324,7 +324,10 @@ static void a_remote_that_is_late(void **state)
     const char *kinds[] = {TCP, WS};
     for (int i = 0; i < 2; i++) {
         meeting_t m;
-        meeting_begin(&m, kinds[i], NULL);
+        minke_host_options_t options;
+        minke_host_defaults(&options);
+        options.transport.connection_memory_max = MEETING_MEMORY; /* else streams would be reset to save memory */
+        meeting_begin(&m, kinds[i], &options);
         meeting_dial_one(&m, m.address);
         assert_true(meeting_connects(&m));
         for (int turn = 0; turn < 20; turn++) meeting_turn(&m);
@@ -343,6 +346,27 @@ static void a_remote_that_is_late(void **state)
         assert_true(meeting_echoes(&m));
         meeting_end(&m);
     }
+}
+
+/* We find it out by sending, which fails; but its last word has arrived, and says why. */
+static void a_last_word_is_heard_though_sending_fails(void **state)
+{
+    (void)state;
+    meeting_t m;
+    meeting_begin(&m, WS, NULL);
+    meeting_dial_one(&m, m.address);
+    assert_true(meeting_connects(&m));
+    meeting_open(&m, 0);
+    for (int turn = 0; turn < 20; turn++) meeting_turn(&m);
+    m.listener_sleeps = true;
+    meeting_send(&m, 1000);
+    meeting_turn(&m);
+    minke_host_free(m.listener); /* with bytes of ours unread: the system resets the connection */
+    m.listener = NULL;
+    meeting_open(&m, 1000);
+    assert_true(meeting_run_until(&m, &m.ended));
+    assert_string_equal(m.close.text, "the remote closed the WebSocket with code 1000");
+    meeting_end(&m);
 }
 
 /* ---- a process without descriptors ---- */
@@ -437,6 +461,7 @@ int main(void)
         cmocka_unit_test(connections_come_and_go),
         cmocka_unit_test(nobody_spins),
         cmocka_unit_test(a_remote_that_is_late),
+        cmocka_unit_test(a_last_word_is_heard_though_sending_fails),
         cmocka_unit_test(a_listener_without_descriptors_looks_away_for_a_while),
         cmocka_unit_test(every_allocation_may_fail),
     };

@@ -147,7 +147,10 @@ void meeting_begin(meeting_t *m, const char *address, const minke_host_options_t
     m->dialer = minke_host_new(options);
     assert_non_null(m->dialer);
     if (address == NULL) return;
-    m->listener = minke_host_new(NULL);
+    minke_host_options_t listening;
+    minke_host_defaults(&listening);
+    listening.transport.connection_memory_max = MEETING_MEMORY;
+    m->listener = minke_host_new(&listening);
     assert_non_null(m->listener);
     assert_int_equal(minke_handle(m->listener, "/echo/1.0.0"), MINKE_OK);
     assert_int_equal(minke_listen(m->listener, address), MINKE_OK);

@@ -7,7 +7,7 @@
 
 #include <minke/minke.h>
 
-enum { MEETING_STREAMS_MAX = 64, MEETING_PATIENCE_MS = 20000 };
+enum { MEETING_STREAMS_MAX = 64, MEETING_PATIENCE_MS = 20000, MEETING_MEMORY = 64 << 20 };
 
 typedef struct meeting_stream {
     minke_stream_t id;
@@ -37,7 +37,8 @@ typedef struct meeting {
     unsigned wakeups; /* turns in which no host had anything to tell */
 } meeting_t;
 
-/* `options` NULL: all defaults, of the dialer; the listener always has them. `address` NULL: no listener. */
+/* `options` NULL: all defaults, of the dialer; the listener has them, and MEETING_MEMORY for each
+ * connection. `address` NULL: no listener. */
 void meeting_begin(meeting_t *m, const char *address, const minke_host_options_t *options);
 /* Frees both, if they are there. */
 void meeting_end(meeting_t *m);
