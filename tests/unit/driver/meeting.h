@@ -60,6 +60,9 @@ bool meeting_echoes(meeting_t *m);
 void meeting_expect_success(meeting_t *m, const char *address);
 /* Dials, and it fails for this reason. */
 void meeting_expect_failure(meeting_t *m, const char *address, int code, const char *text);
+/* Dials, echoes and closes again and again, while every single allocation of the dialer's fails once: each time the
+ * dial fails or the connection ends, and nothing is left behind. Makes a new dialer, with these options, each time. */
+void meeting_survives_without_memory(meeting_t *m, const char *address, minke_host_options_t *options);
 
 int64_t meeting_now_ms(void);
 /* Descriptors of this process. */
