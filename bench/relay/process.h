@@ -1,0 +1,15 @@
+/* Another process as /proc shows it: what it has used, and what it holds. Linux alone; elsewhere all is 0. */
+#ifndef RELAY_PROCESS_H
+#define RELAY_PROCESS_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* Seconds of processor time so far, those in the kernel included. */
+double process_cpu_s(pid_t pid);
+/* Resident memory, in bytes. */
+double process_resident(pid_t pid);
+/* CLOCK_MONOTONIC, in seconds. */
+double now_s(void);
+
+#endif
