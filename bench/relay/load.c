@@ -26,25 +26,30 @@ static const char help[] =
     "  --idle SECONDS  between the last reservation and the first circuit (3)\n"
     "  --by-hand       circuits carry the bytes as they are, not a connection with Noise and yamux of its own\n"
     "  --pid PID       the relay's, or the splice's: its processor time and memory are reported\n"
+    "  --stats FILE    where the relay writes its --json --stats 1: the memory that it counts is reported\n"
     "  --limit SECONDS for all of it (120)\n"
     "\n"
     "Ends with 0 if every reservation was held, every circuit opened, and every byte came back as it was sent.\n";
 
 typedef struct load {
-    const char *relay;
+    const char *relay, *stats;
     long splice_port, peers, circuits, bytes, idle_s, pid, limit_s;
     bool by_hand;
 } load_t;
 
 /* What the relay has used and held at one moment. */
 typedef struct moment {
-    double at, cpu_s, resident, own_cpu_s;
+    double at, cpu_s, resident, memory, own_cpu_s;
 } moment_t;
 
 static moment_t look(const load_t *load)
 {
     const pid_t pid = (pid_t)load->pid;
-    return (moment_t){now_s(), process_cpu_s(pid), process_resident(pid), process_cpu_s(getpid())};
+    return (moment_t){.at = now_s(),
+                      .cpu_s = process_cpu_s(pid),
+                      .resident = process_resident(pid),
+                      .memory = load->stats != NULL ? process_memory_stats(load->stats) : 0,
+                      .own_cpu_s = process_cpu_s(getpid())};
 }
 
 static long number(const char *text)
@@ -85,39 +90,52 @@ static double gigabytes_of(const load_t *load, unsigned circuits)
 
 typedef struct relay_moments {
     moment_t start, reserved, idle, open, done;
+    double called_at;
 } relay_moments_t;
+
+/* Longer than the relay's figures are old. */
+static const double settle_s = 1.5;
 
 static void run_phases(const load_t *load, peers_t *all, relay_moments_t *m)
 {
     const double until = now_s() + (double)load->limit_s;
+    if (load->stats != NULL) peers_idle(all, now_s() + settle_s);
     m->start = look(load);
     peers_reserve(all, until);
     m->reserved = look(load);
     peers_idle(all, m->reserved.at + (double)load->idle_s);
     m->idle = look(load);
     peers_call(all, until);
-    peers_idle(all, now_s() + 1); /* so that what set-up has left behind is not counted with the bytes */
+    m->called_at = now_s();
+    peers_idle(all, m->called_at + settle_s); /* so that what set-up has left behind is not counted with the bytes */
     m->open = look(load);
     peers_run_flows(all, until);
     m->done = look(load);
 }
 
+static double each(double from, double to, unsigned n) { return n > 0 ? (to - from) / n : 0; }
+
+static void print_memory(const load_t *load, const relay_moments_t *m, unsigned reservations, unsigned circuits)
+{
+    (void)printf("\"resident_start\":%.0f,\"resident_reserved\":%.0f,\"resident_open\":%.0f,\"resident_peak\":%.0f,"
+                 "\"resident_per_reservation\":%.0f,\"memory_per_reservation\":%.0f,\"memory_per_circuit\":%.0f,"
+                 "\"resident_per_busy_circuit\":%.0f,",
+                 m->start.resident, m->idle.resident, m->open.resident, process_resident_peak((pid_t)load->pid),
+                 each(m->start.resident, m->idle.resident, reservations),
+                 each(m->start.memory, m->idle.memory, reservations), each(m->idle.memory, m->open.memory, circuits),
+                 each(m->open.resident, process_resident_peak((pid_t)load->pid), circuits));
+}
+
 static void print_relay(const load_t *load, const peers_t *all, const relay_moments_t *m)
 {
-    const unsigned open = all->open / 2;
+    const double idle_s = m->idle.at - m->reserved.at;
     (void)printf("{\"event\":\"load\",\"through\":\"relay\",\"manner\":\"%s\",\"reservations\":%u,\"circuits\":%u,"
                  "\"complete\":%u,\"errors\":%u,",
-                 all->manner->name, all->reserved, open, all->done, all->errors);
+                 all->manner->name, all->reserved, all->open / 2, all->done, all->errors);
     (void)printf("\"reserve_s\":%.3f,\"reserve_cpu_ms\":%.3f,\"idle_s\":%.1f,\"idle_cpu\":%.5f,\"call_s\":%.3f,",
-                 m->reserved.at - m->start.at,
-                 all->n > 0 ? (m->reserved.cpu_s - m->start.cpu_s) * 1e3 / (double)all->n : 0,
-                 m->idle.at - m->reserved.at, (m->idle.cpu_s - m->reserved.cpu_s) / (m->idle.at - m->reserved.at),
-                 m->open.at - m->idle.at - 1);
-    (void)printf("\"resident_start\":%.0f,\"resident_idle\":%.0f,\"resident_open\":%.0f,\"resident_done\":%.0f,"
-                 "\"resident_per_reservation\":%.0f,\"resident_per_circuit\":%.0f,",
-                 m->start.resident, m->idle.resident, m->open.resident, m->done.resident,
-                 all->reserved > 0 ? (m->idle.resident - m->start.resident) / all->reserved : 0,
-                 open > 0 ? (m->open.resident - m->idle.resident) / open : 0);
+                 m->reserved.at - m->start.at, each(m->start.cpu_s, m->reserved.cpu_s, all->reserved) * 1e3, idle_s,
+                 idle_s > 0 ? (m->idle.cpu_s - m->reserved.cpu_s) / idle_s : 0, m->called_at - m->idle.at);
+    print_memory(load, m, all->reserved, all->open / 2);
     print_flows(load, &m->open, &m->done, gigabytes_of(load, all->done));
     (void)printf("}\n");
 }
@@ -165,12 +183,17 @@ static int run_plain(const load_t *load)
 
 static int parse(int argc, char **argv, load_t *load)
 {
-    static const struct option known[] = {
-        {"peers", required_argument, NULL, 'n'}, {"circuits", required_argument, NULL, 'c'},
-        {"bytes", required_argument, NULL, 'b'}, {"idle", required_argument, NULL, 'i'},
-        {"by-hand", no_argument, NULL, 'y'},     {"plain", required_argument, NULL, 'p'},
-        {"pid", required_argument, NULL, 'P'},   {"limit", required_argument, NULL, 'l'},
-        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0}};
+    static const struct option known[] = {{"peers", required_argument, NULL, 'n'},
+                                          {"circuits", required_argument, NULL, 'c'},
+                                          {"bytes", required_argument, NULL, 'b'},
+                                          {"idle", required_argument, NULL, 'i'},
+                                          {"by-hand", no_argument, NULL, 'y'},
+                                          {"plain", required_argument, NULL, 'p'},
+                                          {"pid", required_argument, NULL, 'P'},
+                                          {"stats", required_argument, NULL, 's'},
+                                          {"limit", required_argument, NULL, 'l'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
     for (int c; (c = getopt_long(argc, argv, "h", known, NULL)) != -1;) {
         switch (c) {
         case 'n': load->peers = number(optarg); break;
@@ -180,6 +203,7 @@ static int parse(int argc, char **argv, load_t *load)
         case 'y': load->by_hand = true; break;
         case 'p': load->splice_port = number(optarg); break;
         case 'P': load->pid = number(optarg); break;
+        case 's': load->stats = optarg; break;
         case 'l': load->limit_s = number(optarg); break;
         case 'h': (void)fputs(help, stdout); return 0;
         default: return 2;
