@@ -86,10 +86,21 @@ static void apply_limits(const cli_serving_t *serving, minke_transport_options_t
     }
 }
 
+/* Systems allow a process 1024 descriptors for the sake of select(), and many more to those who ask: a TCP connection
+ * of each of a thousand peers needs them. */
+static void allow_many_descriptors(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0) return;
+    files.rlim_cur = files.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+}
+
 static minke_host_t *make_host(const cli_serving_t *serving)
 {
     unsigned char key[CLI_KEY_MAX];
     minke_host_options_t options;
+    allow_many_descriptors();
     minke_host_defaults(&options);
     options.serve_perf = serving->serve_perf;
     options.relay = serving->relay;
@@ -139,22 +150,11 @@ static int start_listening(minke_host_t *host, const cli_serving_t *serving)
     return code;
 }
 
-/* Systems allow a process 1024 descriptors for the sake of select(), and many more to those who ask: a TCP connection
- * of each of a thousand peers needs them. */
-static void allow_many_descriptors(void)
-{
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) < 0) return;
-    files.rlim_cur = files.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &files);
-}
-
 int cli_serving_run(cli_serving_t *serving, const char *const *defaults, int defaults_n)
 {
     const bool by_default = serving->listen_n == 0;
     for (int i = 0; by_default && i < defaults_n; i++) serving->listen[serving->listen_n++] = defaults[i];
     cli_catch_signals();
-    allow_many_descriptors();
     minke_host_t *host = make_host(serving);
     if (host == NULL) return cli_result(EXIT_LOCAL, "host", "could not start", NULL);
     int code = start_listening(host, serving);
