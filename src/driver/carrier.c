@@ -218,7 +218,7 @@ static void take_bytes(minke_host_t *host, minke_tcp_carrier_t *c, size_t len)
 
 static void receive(minke_host_t *host, minke_tcp_carrier_t *c)
 {
-    const ssize_t n = recv(c->watch.fd, host->in, PIECE, 0);
+    const ssize_t n = recv(c->watch.fd, host->in, MINKE_HOST_IN_BYTES, 0);
     if (n > 0) {
         take_bytes(host, c, (size_t)n);
     } else if (n == 0) {
