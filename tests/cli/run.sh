@@ -143,7 +143,7 @@ kill "$holder"
 wait "$holder"
 stop
 expect 0 '^0$' echo $?
-expect 0 '"event":"stats","connections":[0-9]+,"resident_bytes":[1-9][0-9]*,"counters":\{"datagrams_received":[0-9]+.*"connections_accepted"' cat seen
+expect 0 '"event":"stats","connections":[0-9]+,"resident_bytes":[1-9][0-9]*,"memory_bytes":[1-9][0-9]*,"counters":\{"datagrams_received":[0-9]+.*"connections_accepted"' cat seen
 expect 0 '"event":"connection".*"direction":"in".*"last_step":"noise".*"pairs_validated":1,' cat seen
 # A full disk ends the capture, not the command; what was captured can be read.
 start log --listen $direct
