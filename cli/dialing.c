@@ -11,7 +11,7 @@ enum { TIMEOUT_MS = 15000 };
 const char cli_dialing_help[] =
     "  --direct-version 1|2   of webrtc-direct (default: 1, and 2 beside it after 500 ms without an answer)\n"
     "  --timeout SECONDS      for the set-up (default 15)\n"
-    "  --key FILE             our identity; made if it does not exist (default: a new one)\n"
+    "  --key FILE             our identity; made if it does not exist (default: a new one)\n" CLI_REACH_HELP
     "  --json                 one JSON object per line\n"
     "  --pcap FILE            a capture for Wireshark, with the SCTP inside decrypted: the file holds all that is\n"
     "                         sent and received in the clear, and grows with it\n"
@@ -44,7 +44,7 @@ bool cli_dialing_option(cli_dialing_t *dialing, int c, const char *value, bool *
     case 'K': dialing->key = value; return true;
     case 'J': cli_output.json = true; return true;
     case 'v': cli_output.verbose++; return true;
-    default: return cli_observe_option(c, value);
+    default: return cli_reach_option(c, value) || cli_observe_option(c, value);
     }
 }
 
@@ -79,6 +79,7 @@ static minke_host_t *make_host(cli_dialing_t *dialing)
     if (!cli_observe(&options.transport)) return NULL;
     narration = options.transport.trace;
     options.transport.trace = (minke_trace_t){.event = on_trace};
+    cli_reach(&options);
     options.transport.dial_after = (minke_time_t)dialing->timeout_ms * 1000;
     if (dialing->key != NULL) {
         const long len = cli_load_or_make_key(dialing->key, key);

@@ -3,6 +3,7 @@
 #define MINKE_CLI_DIALING_H
 
 #include "observe.h"
+#include "reach.h"
 
 typedef struct cli_dialing {
     const char *const *addrs; /* of one peer */
@@ -22,7 +23,8 @@ typedef struct cli_dialing {
 /* The options that all of these commands have; `c` is what getopt_long gave. False: not one of them. */
 #define CLI_DIALING_OPTIONS                                                                                            \
     {"direct-version", required_argument, NULL, 'D'}, {"timeout", required_argument, NULL, 'T'},                       \
-        {"key", required_argument, NULL, 'K'}, {"json", no_argument, NULL, 'J'}, CLI_OBSERVE_OPTIONS,                  \
+        {"key", required_argument, NULL, 'K'}, {"json", no_argument, NULL, 'J'}, CLI_REACH_OPTIONS,                    \
+        CLI_OBSERVE_OPTIONS,                                                                                           \
     {                                                                                                                  \
         "help", no_argument, NULL, 'h'                                                                                 \
     }

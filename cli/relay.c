@@ -28,11 +28,15 @@ static const char help[] =
     "                    how long a circuit lives; 0: no limit (default 120)\n"
     "  --circuit-bytes BYTES\n"
     "                    what it carries in each direction; K, M and G are powers of 1024; 0: no limit (default 128K)\n"
+    "  --metrics HOST:PORT\n"
+    "                    figures for Prometheus at /metrics, a status page at /; whoever reaches it can read it, so "
+    "give\n"
+    "                    it an address like 127.0.0.1:9464\n"
     "  --no-stun         do not answer STUN requests\n"
     "  --stun-rate N     answer at most so many a second (default 1000)\n";
 
 enum {
-    MAX_RESERVATIONS = 0x200,
+    MAX_RESERVATIONS = 0x300,
     MAX_PER_ADDRESS,
     TTL,
     MAX_CIRCUITS,
@@ -40,7 +44,8 @@ enum {
     CIRCUIT_SECONDS,
     CIRCUIT_BYTES,
     NO_STUN,
-    STUN_RATE
+    STUN_RATE,
+    METRICS
 };
 
 static bool to_u32(const char *option, const char *value, long low, uint32_t *out)
@@ -73,6 +78,7 @@ static bool option(cli_serving_t *serving, int c, const char *value)
     case CIRCUIT_SECONDS: return to_time("--circuit-seconds", value, 0, &relay->circuit_after);
     case CIRCUIT_BYTES: return cli_bytes("--circuit-bytes", value, &relay->circuit_bytes);
     case NO_STUN: serving->serve_stun = false; return true;
+    case METRICS: serving->metrics = value; return true;
     case STUN_RATE: return cli_number("--stun-rate", value, 1, 1000000, &serving->stun_per_second);
     default: return cli_serving_option(serving, c, value);
     }
@@ -92,6 +98,7 @@ int cli_relay(int argc, char **argv)
                                           {"circuit-seconds", required_argument, NULL, CIRCUIT_SECONDS},
                                           {"circuit-bytes", required_argument, NULL, CIRCUIT_BYTES},
                                           {"no-stun", no_argument, NULL, NO_STUN},
+                                          {"metrics", required_argument, NULL, METRICS},
                                           {"stun-rate", required_argument, NULL, STUN_RATE},
                                           {NULL, 0, NULL, 0}};
     minke_host_options_t options;

@@ -1,5 +1,6 @@
 #include "serving.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "serve.h"
@@ -13,6 +14,8 @@ const char cli_serving_help[] =
     "  --max-memory BYTES\n"
     "                    for all of them; K, M and G are powers of 1024 (default 1G; at least 4M)\n"
     "  --key FILE        the identity; made if it does not exist (default: a new one at every start)\n"
+    "  --ca FILE         authorities to trust besides the system's, for relays that are reached by wss\n"
+    "  --dns SERVERS     ask these for names, such as 127.0.0.1:5353, instead of the system's\n"
     "  --json            one JSON object per line\n"
     "  --stats SECONDS   print figures this often; SIGUSR1 asks once, and for each connection too\n"
     "  --pcap FILE       a capture for Wireshark of what goes over WebRTC, with the SCTP inside decrypted: the file\n"
@@ -64,7 +67,7 @@ bool cli_serving_option(cli_serving_t *serving, int c, const char *value)
     case 's': return cli_number("--stats", value, 1, 86400, &serving->stats_s);
     case 't': serving->test_protocols = true; return true;
     case 'v': cli_output.verbose++; return true;
-    default: return cli_observe_option(c, value);
+    default: return cli_reach_option(c, value) || cli_observe_option(c, value);
     }
 }
 
@@ -92,6 +95,7 @@ static minke_host_t *make_host(const cli_serving_t *serving)
     minke_host_defaults(&options);
     options.serve_perf = serving->serve_perf;
     options.relay = serving->relay;
+    cli_reach(&options);
     if (!cli_observe(&options.transport)) return NULL;
     apply_limits(serving, &options.transport);
     if (serving->key != NULL) {
@@ -138,6 +142,26 @@ static int start_listening(minke_host_t *host, const cli_serving_t *serving)
     return code;
 }
 
+/* Returns -1, or the exit code after complaining. */
+static int serve_metrics(minke_host_t *host, const cli_serving_t *serving)
+{
+    char where[64];
+    if (serving->metrics == NULL) return -1;
+    const int error = minke_serve_metrics(host, serving->metrics);
+    if (error == MINKE_ERROR_MALFORMED) {
+        return cli_serving_usage(serving, "--metrics wants an IP address and a port like 127.0.0.1:9464, not",
+                                 serving->metrics);
+    }
+    if (error < 0) {
+        cli_complain("no metrics on %s: %s", serving->metrics,
+                     error == MINKE_ERROR_SYSTEM ? strerror(errno) : minke_error_text(error));
+        return EXIT_LOCAL;
+    }
+    if (minke_metrics_address(host, where, sizeof where) < 0) where[0] = 0;
+    cli_event(json_pack("{s:s, s:s}", "event", "metrics", "addr", where), "metrics       http://%s/metrics", where);
+    return -1;
+}
+
 int cli_serving_run(cli_serving_t *serving, const char *const *defaults, int defaults_n)
 {
     const bool by_default = serving->listen_n == 0;
@@ -145,7 +169,8 @@ int cli_serving_run(cli_serving_t *serving, const char *const *defaults, int def
     cli_catch_signals();
     minke_host_t *host = make_host(serving);
     if (host == NULL) return cli_result(EXIT_LOCAL, "host", "could not start", NULL);
-    int code = start_listening(host, serving);
+    int code = serve_metrics(host, serving);
+    if (code < 0) code = start_listening(host, serving);
     if (code < 0) code = cli_serve(host, serving->listen_n, by_default, serving->test_protocols, serving->stats_s);
     minke_host_free(host);
     cli_observe_end();

@@ -3,6 +3,7 @@
 #define MINKE_CLI_SERVING_H
 
 #include "observe.h"
+#include "reach.h"
 
 enum { CLI_ADDRESSES_MAX = 16 };
 
@@ -14,7 +15,7 @@ typedef struct cli_serving {
     int announce_n;
     const char *relays[8]; /* to reserve on */
     int relays_n;
-    const char *key;
+    const char *key, *metrics;
     long stats_s;                                      /* 0: only when asked */
     long connections_max, connections_per_address_max; /* 0: the default */
     uint64_t memory_max;
@@ -30,7 +31,7 @@ typedef struct cli_serving {
         {"key", required_argument, NULL, 'k'}, {"max-connections", required_argument, NULL, 'c'},                      \
         {"max-connections-per-address", required_argument, NULL, 'C'}, {"max-memory", required_argument, NULL, 'm'},   \
         {"json", no_argument, NULL, 'j'}, {"stats", required_argument, NULL, 's'}, CLI_OBSERVE_OPTIONS,                \
-        {"test-protocols", no_argument, NULL, 't'},                                                                    \
+        CLI_REACH_OPTIONS, {"test-protocols", no_argument, NULL, 't'},                                                 \
     {                                                                                                                  \
         "help", no_argument, NULL, 'h'                                                                                 \
     }

@@ -39,7 +39,8 @@ typedef struct minke_host_options {
     const char *ca_file; /**< wss: a PEM file of certificates that are trusted besides the system's authorities, read
                             when the first /wss is dialled; the name is copied. Default NULL: none besides */
     const char *dns_servers;     /**< whom to ask for names, such as "127.0.0.1:5353,[::1]:53", instead of the system's
-                                    servers, hosts file and search list; copied. Default NULL */
+                                    servers and without its search list; the hosts file counts in any case. Copied.
+                                    Default NULL: the system's */
     minke_relay_options_t relay; /**< be a circuit relay, and its limits. Default: none, and those of a public one */
 } minke_host_options_t;
 
@@ -223,6 +224,19 @@ MINKE_API const minke_relay_statistics_t *minke_relay_stats(const minke_host_t *
 MINKE_API size_t minke_memory(const minke_host_t *host);
 /** The counters since the host was made. Valid as long as it. */
 MINKE_API const minke_counters_t *minke_counters(const minke_host_t *host);
+
+/**
+ * Serves what the host knows of itself over HTTP from now on: /metrics in the text format of Prometheus
+ * (docs/metrics.md explains each), / as a page for people. Anybody who reaches this address can read it, though not who
+ * the peers are.
+ * @param where HOST:PORT, HOST an IP address, that of IPv6 in brackets: "127.0.0.1:9464", "[::1]:0"; port 0 is any.
+ * @return MINKE_OK; MINKE_ERROR_MALFORMED: not of this form; MINKE_ERROR_EXISTS: served already; MINKE_ERROR_SYSTEM:
+ *         errno says why not, the port is taken for one; MINKE_ERROR_NO_MEMORY.
+ */
+MINKE_API MINKE_MUST_USE int minke_serve_metrics(minke_host_t *host, const char *where);
+/** Where they are served, as HOST:PORT with the port that was taken, and a terminator. The longest has 72 bytes.
+ * @return its length; MINKE_ERROR_STATE: they are not; MINKE_ERROR_NO_SPACE. */
+MINKE_API MINKE_MUST_USE ssize_t minke_metrics_address(const minke_host_t *host, char *text, size_t capacity);
 
 /* ---- keys ---- */
 

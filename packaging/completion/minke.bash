@@ -3,14 +3,14 @@
 _minke() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} words
     local seen="--pcap --trace --json --help"
-    local dialing="--direct-version --timeout --key $seen"
-    local serving="--listen --announce --key --stats --max-connections --max-connections-per-address --max-memory $seen"
+    local dialing="--direct-version --timeout --key --ca --dns $seen"
+    local serving="--listen --announce --key --ca --dns --stats --max-connections --max-connections-per-address --max-memory $seen"
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
         words="listen relay dial ping id perf cat key --version --trace-events --counters --help"
     else
         case $before in
-        --key | --pcap | --trace)
+        --key | --ca | --pcap | --trace)
             compopt -o filenames
             mapfile -t COMPREPLY < <(compgen -f -- "$word")
             return
@@ -21,7 +21,7 @@ _minke() {
             listen) words="--relay $serving" ;;
             relay)
                 words="--max-reservations --max-reservations-per-address --reservation-ttl --max-circuits --max-circuits-per-peer"
-                words="$words --circuit-seconds --circuit-bytes --no-stun --stun-rate $serving"
+                words="$words --circuit-seconds --circuit-bytes --metrics --no-stun --stun-rate $serving"
                 ;;
             dial) words="--hold $dialing" ;;
             ping) words="-c -i $dialing" ;;

@@ -5,7 +5,7 @@
 #include <minke/types.h>
 
 minke_time_t minke__clock_now(void);
-/* The wall clock: seconds since 1970. */
-uint64_t minke__clock_unix(void);
+/* Seconds since 1970, which the administrator may set: for people and for other machines alone. */
+uint64_t minke__clock_wall(void);
 
 #endif

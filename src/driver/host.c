@@ -48,8 +48,10 @@ minke_host_t *minke_host_new(const minke_host_options_t *options)
         return NULL;
     }
     host->node = node;
-    host->now = minke__clock_now();
-    minke__node_set_unix_time(node, minke__clock_unix(), host->now);
+    host->now = host->started_at = minke__clock_now();
+    host->started_at_s = minke__clock_wall();
+    host->relay_limits = chosen.relay;
+    minke__node_set_unix_time(node, host->started_at_s, host->now);
     minke__map_init(&host->sockets, &node->env);
     minke__map_init(&host->attempts, &node->env);
     minke__handles_init(&host->watches, &node->env);
@@ -97,6 +99,7 @@ void minke_host_free(minke_host_t *host)
         free_socket(host, MINKE_CONTAINER(item, minke_host_socket_t, by_id));
     }
     minke__map_free(&host->sockets);
+    minke__metrics_free(host);
     minke__host_listeners_free(host);
     minke__carriers_free(host);
     minke__names_free(host);
@@ -276,7 +279,7 @@ static bool next_event(minke_host_t *host, minke_event_t *event)
 int minke_poll(minke_host_t *host, minke_event_t *event)
 {
     host->now = minke__clock_now();
-    minke__node_set_unix_time(host->node, minke__clock_unix(), host->now);
+    minke__node_set_unix_time(host->node, minke__clock_wall(), host->now);
     if (next_event(host, event)) return MINKE_OK;
     transmit(host);
     minke__watch_serve(host);
@@ -284,6 +287,7 @@ int minke_poll(minke_host_t *host, minke_event_t *event)
     minke__node_tick(host->node, host->now);
     minke__names_tick(host);
     if (host->now >= host->look_again_at) minke__host_listeners_look_again(host);
+    minke__metrics_tick(host);
     bool found = next_event(host, event);
     transmit(host);
     if (!found) found = next_event(host, event); /* sending makes room, or finds that there is no way for a dial */
@@ -303,7 +307,7 @@ static bool is_busy(const minke_host_t *host)
 static minke_time_t deadline(const minke_host_t *host, minke_time_t now)
 {
     const minke_time_t all[] = {minke_transport_deadline(host->node->transport), minke__node_deadline(host->node),
-                                minke__names_deadline(host, now), host->look_again_at};
+                                minke__names_deadline(host, now), minke__metrics_deadline(host), host->look_again_at};
     minke_time_t at = all[0];
     for (size_t i = 1; i < sizeof all / sizeof all[0]; i++) at = all[i] < at ? all[i] : at;
     return at;

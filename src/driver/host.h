@@ -12,6 +12,7 @@
 #include "driver/carrier.h"
 #include "driver/dns.h"
 #include "driver/layers.h"
+#include "driver/metrics.h"
 #include "driver/tls.h"
 #include "driver/udp.h"
 #include "driver/watch.h"
@@ -44,6 +45,10 @@ typedef struct minke_host_announced {
 struct minke_host {
     minke_node_t *node;
     minke_time_t now;
+    minke_time_t started_at;
+    uint64_t started_at_s; /* the same on the clock on the wall */
+    minke_relay_options_t relay_limits;
+    minke_metrics_t *metrics; /* metrics.h; NULL: nobody is served */
     int epoll;
     minke_map_t sockets;     /* id -> minke_host_socket_t */
     minke_handles_t watches; /* what stands in epoll -> minke_watch_t */

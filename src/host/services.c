@@ -9,7 +9,11 @@ static void run_ping(minke_node_t *node, minke_node_stream_t *s)
     ssize_t n;
     while ((n = minke__link_peek(node, s->id, &data)) > 0) {
         const ssize_t taken = minke__link_write(node, s->id, data, (size_t)n);
-        if (taken <= 0) return;
+        if (taken == MINKE_ERROR_AGAIN) return;
+        if (taken < 0) { /* nobody is there to hear the rest: what is left unread would keep the connection */
+            (void)minke__link_reset(node, s->id, 0);
+            return;
+        }
         (void)minke__link_consume(node, s->id, (size_t)taken);
     }
     if (n == 0) (void)minke__link_finish(node, s->id);

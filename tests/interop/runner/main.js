@@ -11,6 +11,7 @@ import { identify_answer, minke_dials } from './minke_dials.js';
 import { page_example } from './page_example.js';
 import { families_of, run_relay_column } from './relays.js';
 import { run_states } from './relay_states.js';
+import { status_page } from './status_page.js';
 import { LineProcess, say_exit } from './processes.js';
 import { here, read_options, root } from './options.js';
 import { print_result, print_table } from './table.js';
@@ -240,6 +241,7 @@ async function main() {
   const options = read_options(process.argv.slice(2));
   mkdirSync(logs, { recursive: true });
   if (options.demo != null) return demo(options.demo);
+  if (options.status != null) return status_page(options);
   if (options.page || options.screenshot != null) return page_example(options);
   const peers = narrow(plan(options), options.only);
   if (options.list) {

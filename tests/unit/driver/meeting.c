@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -153,7 +154,7 @@ void meeting_begin(meeting_t *m, const char *address, const minke_host_options_t
     minke_self(m->listener, m->peer);
     drain(m);
     const char *port = strstr(m->address, "/tcp/");
-    if (port != NULL) assert_int_equal(sscanf(port, "/tcp/%u", &m->port), 1);
+    if (port != NULL) m->port = (unsigned)strtoul(port + strlen("/tcp/"), NULL, 10);
 }
 
 void meeting_end(meeting_t *m)

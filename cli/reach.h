@@ -1,0 +1,23 @@
+/* How others are found and believed by whoever dials them: --ca and --dns. */
+#ifndef MINKE_CLI_REACH_H
+#define MINKE_CLI_REACH_H
+
+#include <getopt.h>
+
+#include "cli.h"
+
+/* Long options without a letter, behind those of observe.h. */
+enum { CLI_OPTION_CA = 0x200, CLI_OPTION_DNS };
+#define CLI_REACH_OPTIONS                                                                                              \
+    {"ca", required_argument, NULL, CLI_OPTION_CA}, { "dns", required_argument, NULL, CLI_OPTION_DNS }
+/* Their lines of --help. */
+#define CLI_REACH_HELP                                                                                                 \
+    "  --ca FILE              PEM file of authorities to trust for wss, besides the system's\n"                        \
+    "  --dns SERVERS          whom to ask for names, as in 127.0.0.1:5353,[::1]:53 (default: the system's)\n"
+
+/* False: not one of them. */
+bool cli_reach_option(int c, const char *value);
+/* Sets what was asked for in the options. */
+void cli_reach(minke_host_options_t *options);
+
+#endif
