@@ -1,5 +1,5 @@
 # What `cmake --install` lays down: both libraries, the public headers, a CMake package, pkg-config files; with the command
-# also its man pages and completion. Nothing in it names the prefix, so an installed tree can be moved.
+# also its man pages, completion and the unit of a relay. Nothing in it names the prefix, so an installed tree can be moved.
 include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/minke)
@@ -30,6 +30,11 @@ if(TARGET minke-cli)
   install(FILES ${man_pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
   install(FILES ${PROJECT_SOURCE_DIR}/packaging/completion/minke.bash
     DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME minke)
+  # systemd looks here, not where libraries of an architecture are. The unit names no prefix.
+  if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+    install(FILES ${PROJECT_SOURCE_DIR}/packaging/systemd/minke-relay.service DESTINATION lib/systemd/system)
+    install(FILES ${PROJECT_SOURCE_DIR}/packaging/systemd/minke-relay.default DESTINATION ${CMAKE_INSTALL_DOCDIR})
+  endif()
 endif()
 
 # pkg-config finds the prefix from where its file lies, unless the directories were given as absolute paths.

@@ -29,16 +29,16 @@ static uint64_t hash_peer(const minke_node_t *node, const minke_peer_id_t *peer)
 
 minke_node_connection_t *minke__node_connection_to(const minke_node_t *node, const minke_peer_id_t *peer)
 {
-    minke_node_connection_t *limited = NULL;
+    minke_node_connection_t *relayed = NULL;
     for (minke_map_node_t *item = minke__map_first(&node->peers, hash_peer(node, peer)); item != NULL;
          item = minke__map_next(item)) {
         minke_node_connection_t *c = MINKE_CONTAINER(item, minke_node_connection_t, by_peer);
         const minke_peer_id_t *known = minke__link_peer(node, c->below);
         if (known == NULL || !minke__peer_id_equal(known, peer)) continue;
-        if (!c->limited) return c;
-        limited = c;
+        if (!c->relayed) return c;
+        relayed = c;
     }
-    return limited;
+    return relayed;
 }
 
 const minke_env_t *minke__node_env(const minke_node_t *node, const minke_node_connection_t *c)
@@ -49,15 +49,16 @@ const minke_env_t *minke__node_env(const minke_node_t *node, const minke_node_co
 
 /* ---- coming and going ---- */
 
-/* As the remote is known to us: without its peer id. */
+/* As the remote is known to us, without its peer id; and whether it is a circuit. */
 static void write_address(minke_node_t *node, minke_node_connection_t *c)
 {
     minke_multiaddr_t address = {0};
     minke_connection_stats_t stats;
     const minke_carrier_t *carrier = minke__is_bytes_id(c->below) ? minke__bytes_carrier(node->bytes, c->below) : NULL;
     if (carrier != NULL && carrier->circuit) {
-        if (minke__circuit_address(carrier, &address) < 0) return;
+        c->relayed = true;
         c->limited = carrier->limited;
+        if (minke__circuit_address(carrier, &address) < 0) return;
     } else if (carrier != NULL) {
         if (minke__target_write(carrier->kind, &carrier->remote, NULL, &address) < 0) return;
     } else {

@@ -11,6 +11,7 @@
 enum { ATTEMPT_DELAY = 250000 };
 
 static void start_next(minke_node_t *node, minke_node_dial_t *dial);
+static void fail_dial(minke_node_t *node, minke_node_dial_t *dial);
 
 /* ---- finding ---- */
 
@@ -53,7 +54,7 @@ static void trace_attempt(minke_node_t *node, const minke_node_attempt_t *a, min
 static bool add_attempt(minke_node_t *node, minke_node_dial_t *dial, minke_list_t *position,
                         const minke_multiaddr_t *address, const minke_target_t *target)
 {
-    if (dial->attempts_n == MINKE_ATTEMPTS_MAX) return false;
+    if (dial->attempts_n == MINKE_NODE_ATTEMPTS_MAX) return false;
     minke_node_attempt_t *a = minke__alloc_zero(&node->env, sizeof *a);
     if (a == NULL) return false;
     a->id = minke__handles_add(&node->attempts, a);
@@ -82,6 +83,13 @@ static void free_attempt(minke_node_t *node, minke_node_attempt_t *a)
     minke__free(&node->env, a);
 }
 
+/* Nobody else wants the connection to the relay that this attempt waits for. */
+static void give_relay_up(minke_node_t *node, const minke_node_attempt_t *a)
+{
+    minke_node_dial_t *relay = a->relay != 0 ? minke__dial_find(node, a->relay) : NULL;
+    if (relay != NULL && relay->connection == NULL && !relay->over) fail_dial(node, relay);
+}
+
 /* The dial is done with it. Until the driver, or the connection below, has heard of that it stays, without a dial. */
 static void drop_attempt(minke_node_t *node, minke_node_attempt_t *a)
 {
@@ -89,6 +97,7 @@ static void drop_attempt(minke_node_t *node, minke_node_attempt_t *a)
     minke__list_remove(&a->siblings);
     minke__list_remove(&a->to_do);
     minke__list_remove(&a->dependant);
+    give_relay_up(node, a);
     a->state = MINKE_ATTEMPT_ENDED;
     a->dial = NULL;
     if (a->with_driver) minke__list_append(&node->attempts_to_do, &a->to_do);
@@ -148,14 +157,26 @@ static void note_failure(minke_node_dial_t *dial, const minke_close_t *reason)
     if (dial->failure.layer == MINKE_LAYER_NONE || reason->layer > dial->failure.layer) dial->failure = *reason;
 }
 
+static bool has_reached_a_relay(const minke_node_dial_t *dial)
+{
+    for (const minke_list_t *item = dial->attempts.next; item != &dial->attempts; item = item->next) {
+        const minke_node_attempt_t *a = MINKE_CONTAINER(item, minke_node_attempt_t, siblings);
+        if (a->target.circuit && (a->hop != NULL || a->state == MINKE_ATTEMPT_BELOW)) return true;
+    }
+    return false;
+}
+
 static void note_timeout(minke_node_dial_t *dial)
 {
     if (dial->failure.layer != MINKE_LAYER_NONE) return;
-    dial->failure = (minke_close_t){.layer = MINKE_LAYER_NETWORK, .code = MINKE_ERROR_TIMEOUT};
+    const bool relay = has_reached_a_relay(dial);
+    dial->failure =
+        (minke_close_t){.layer = relay ? MINKE_LAYER_RELAY : MINKE_LAYER_NETWORK, .code = MINKE_ERROR_TIMEOUT};
     minke_writer_t w = minke__writer(dial->failure.text, sizeof dial->failure.text);
     minke__write_text(&w, "no answer within ");
     minke__write_decimal(&w, (dial->give_up_at - dial->started_at) / 1000000);
-    minke__write_text(&w, " s: is anybody listening there, and does a firewall let it through?");
+    minke__write_text(&w, relay ? " s: the relay was reached, but it or the peer behind it is silent"
+                                : " s: is anybody listening there, and does a firewall let it through?");
     minke__write_terminator(&w);
 }
 
@@ -244,7 +265,7 @@ static void begin_relayed(minke_node_t *node, minke_node_attempt_t *a)
     minke_node_connection_t *relay = a->target.peer.len > 0 ? minke__node_connection_to(node, &a->target.peer) : NULL;
     minke_multiaddr_t address;
     a->state = MINKE_ATTEMPT_RELAY;
-    if (relay != NULL && !relay->limited) {
+    if (relay != NULL && !relay->relayed) {
         minke__circuit_dial(node, a, relay);
         return;
     }
@@ -252,8 +273,12 @@ static void begin_relayed(minke_node_t *node, minke_node_attempt_t *a)
     if (minke__multiaddr_from_bytes(a->address.bytes, a->target.relay_len, &address) == MINKE_OK) {
         dial = minke__dial_find(node, minke__dial_quietly(node, &address));
     }
-    if (dial == NULL) fail_attempt(node, a, MINKE_LAYER_HOST, MINKE_ERROR_NO_MEMORY, "the relay cannot be dialled");
-    else minke__list_append(&dial->dependants, &a->dependant);
+    if (dial == NULL) {
+        fail_attempt(node, a, MINKE_LAYER_HOST, MINKE_ERROR_NO_MEMORY, "the relay cannot be dialled");
+        return;
+    }
+    a->relay = dial->id;
+    minke__list_append(&dial->dependants, &a->dependant);
 }
 
 static void begin(minke_node_t *node, minke_node_attempt_t *a)

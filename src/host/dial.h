@@ -22,7 +22,7 @@
 static inline bool minke__is_dial_id(uint64_t id) { return (id & MINKE_DIAL_ID) != 0; }
 
 /* What names may become: enough for a relay's IPv4 and IPv6 addresses on every transport. */
-enum { MINKE_ATTEMPTS_MAX = 32 };
+enum { MINKE_NODE_ATTEMPTS_MAX = 32 };
 
 typedef struct minke_node_attempt minke_node_attempt_t;
 
@@ -64,6 +64,7 @@ struct minke_node_attempt {
     minke_multiaddr_t address;
     minke_target_t target;
     minke_connection_t below;
+    minke_connection_t relay; /* the dial to the relay that was made for it; 0: none */
     minke_node_stream_t *hop; /* the question to the relay */
     minke_time_t started_at;
 };

@@ -105,14 +105,13 @@ static void free_texts(minke_node_t *node, minke_list_t *list)
     }
 }
 
-/* Their streams have gone with the connections. */
-static void free_circuits(minke_node_t *node)
+/* Those that nobody has taken back. The streams of circuits have gone with their connections. */
+static void free_carriers(minke_node_t *node)
 {
     if (node->bytes == NULL) return;
     for (minke_connection_t id = 0; (id = minke__bytes_after(node->bytes, id)) != 0;) {
-        minke_carrier_t *carrier = minke__bytes_carrier(node->bytes, id);
-        if (carrier == NULL || !carrier->circuit) continue;
-        minke__circuit_release(node, minke__node_take_carrier(node, id));
+        minke_carrier_t *carrier = minke__node_take_carrier(node, id);
+        if (carrier != NULL && carrier->circuit) minke__circuit_release(node, carrier);
     }
 }
 
@@ -132,7 +131,7 @@ void minke__node_free(minke_node_t *node)
     }
     minke__free(&node->env, node->noticed);
     minke__free(&node->env, node->texts);
-    free_circuits(node);
+    free_carriers(node);
     minke__hop_free(node);
     minke__bytes_free(node->bytes);
     minke__map_free(&node->peers);

@@ -79,6 +79,7 @@ struct minke_node_connection {
     void *user;                   /* the application's */
     size_t early;                 /* bytes that its streams keep back */
     bool inbound;
+    bool relayed; /* a circuit: relays take no requests over it */
     bool limited;
     bool speaks_push; /* the remote's identify lists identify push */
     bool identified;
@@ -208,7 +209,7 @@ MINKE_MUST_USE int minke__node_identify_get(minke_node_t *node, minke_connection
 /* By the application's number, and by the one below. NULL: none, or none that is up. */
 minke_node_connection_t *minke__node_connection(const minke_node_t *node, minke_connection_t id);
 minke_node_connection_t *minke__node_connection_below(const minke_node_t *node, minke_connection_t below);
-/* One to this peer, rather one without a limit. NULL: none. */
+/* One to this peer, rather one that is no circuit. NULL: none. */
 minke_node_connection_t *minke__node_connection_to(const minke_node_t *node, const minke_peer_id_t *peer);
 /* A connection is up, and one has gone. */
 minke_node_connection_t *minke__node_connection_new(minke_node_t *node, minke_connection_t below, bool inbound);

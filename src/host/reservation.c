@@ -45,22 +45,33 @@ static void begin(minke_node_t *node, reservation_t *r);
 
 /* ---- what is announced */
 
-static void withdraw(minke_node_t *node, reservation_t *r, const minke_close_t *reason)
-{
-    while (r->addresses_n > 0) {
-        char *address = r->addresses[--r->addresses_n];
-        minke__node_notify(node, MINKE_EVENT_LISTEN_CLOSED, address, reason);
-        minke__node_not_listening(node, address, node->now);
-        minke__free(&node->env, address);
-    }
-}
-
 static bool is_announced(const reservation_t *r, const char *text)
 {
     for (size_t i = 0; i < r->addresses_n; i++) {
         if (strcmp(r->addresses[i], text) == 0) return true;
     }
     return false;
+}
+
+/* By any of them: reservations at two addresses of one relay bring the same ones. */
+static bool is_announced_at_all(const minke_node_t *node, const char *text)
+{
+    for (const minke_list_t *item = node->reservations.next; item != &node->reservations; item = item->next) {
+        if (is_announced(MINKE_CONTAINER(item, reservation_t, siblings), text)) return true;
+    }
+    return false;
+}
+
+static void withdraw(minke_node_t *node, reservation_t *r, const minke_close_t *reason)
+{
+    while (r->addresses_n > 0) {
+        char *address = r->addresses[--r->addresses_n];
+        if (!is_announced_at_all(node, address)) {
+            minke__node_notify(node, MINKE_EVENT_LISTEN_CLOSED, address, reason);
+            minke__node_not_listening(node, address, node->now);
+        }
+        minke__free(&node->env, address);
+    }
 }
 
 /* RELAY[/p2p/R] becomes RELAY/p2p/R/p2p-circuit/p2p/us (older js relays leave /p2p/R out). */
@@ -81,17 +92,25 @@ static bool make_address(const minke_node_t *node, const minke_multiaddr_t *rela
            minke__multiaddr_text(&address, text, MINKE_MULTIADDR_TEXT_BYTES) > 0;
 }
 
-static void announce(minke_node_t *node, reservation_t *r, const minke_multiaddr_t *relay,
+/* False: out of memory. */
+static bool announce(minke_node_t *node, reservation_t *r, const minke_multiaddr_t *relay,
                      const minke_peer_id_t *relay_id)
 {
     char text[MINKE_MULTIADDR_TEXT_BYTES];
-    if (r->addresses_n == ADDRESSES_MAX || !make_address(node, relay, relay_id, text) || is_announced(r, text)) return;
+    if (r->addresses_n == ADDRESSES_MAX || !make_address(node, relay, relay_id, text) || is_announced(r, text)) {
+        return true;
+    }
+    const bool is_new = !is_announced_at_all(node, text);
     char *kept = minke__alloc(&node->env, strlen(text) + 1);
-    if (kept == NULL) return;
+    if (kept == NULL) return false;
+    if (is_new && minke__node_listening(node, text, node->now) < 0) {
+        minke__free(&node->env, kept);
+        return false;
+    }
     memcpy(kept, text, strlen(text) + 1);
     r->addresses[r->addresses_n++] = kept;
-    minke__node_notify(node, MINKE_EVENT_LISTENING, kept, NULL);
-    (void)minke__node_listening(node, kept, node->now);
+    if (is_new) minke__node_notify(node, MINKE_EVENT_LISTENING, kept, NULL);
+    return true;
 }
 
 /* ---- failing and trying again */
@@ -142,18 +161,31 @@ static minke_time_t refresh_after(const minke_node_t *node, uint64_t expire)
     return (ttl / 2 > late ? ttl / 2 : late) * SECOND;
 }
 
-static void hold(minke_node_t *node, reservation_t *r, const minke_relay_message_t *message,
-                 const minke_peer_id_t *relay_id)
+static bool announce_all(minke_node_t *node, reservation_t *r, const minke_relay_message_t *message,
+                         const minke_peer_id_t *relay_id)
 {
-    r->state = HELD;
-    r->retry_s = RETRY_FIRST_S;
-    r->failure_told = false;
-    announce(node, r, &r->relay, relay_id);
+    if (!announce(node, r, &r->relay, relay_id)) return false;
     for (size_t i = 0; i < message->reservation.addresses_n; i++) {
         const minke_slice_t raw = message->reservation.addresses[i];
         minke_multiaddr_t address;
-        if (minke__multiaddr_from_bytes(raw.data, raw.len, &address) == MINKE_OK) announce(node, r, &address, relay_id);
+        if (minke__multiaddr_from_bytes(raw.data, raw.len, &address) < 0) continue;
+        if (!announce(node, r, &address, relay_id)) return false;
     }
+    return true;
+}
+
+static void hold(minke_node_t *node, reservation_t *r, const minke_relay_message_t *message,
+                 const minke_peer_id_t *relay_id)
+{
+    if (!announce_all(node, r, message, relay_id)) {
+        static const minke_close_t reason = {
+            .layer = MINKE_LAYER_HOST, .code = MINKE_ERROR_NO_MEMORY, .text = "out of memory"};
+        fail(node, r, &reason);
+        return;
+    }
+    r->state = HELD;
+    r->retry_s = RETRY_FIRST_S;
+    r->failure_told = false;
     minke__node_timer_set(node, &r->timer, node->now + refresh_after(node, message->reservation.expire));
 }
 
@@ -250,7 +282,7 @@ static void ask(minke_node_t *node, reservation_t *r, minke_node_connection_t *r
 static void begin(minke_node_t *node, reservation_t *r)
 {
     minke_node_connection_t *relay = r->target.peer.len > 0 ? minke__node_connection_to(node, &r->target.peer) : NULL;
-    if (relay != NULL && !relay->limited) {
+    if (relay != NULL && !relay->relayed) {
         ask(node, r, relay);
         return;
     }
@@ -386,12 +418,13 @@ static void answer_call(minke_node_t *node, minke_node_stream_t *s, int read)
     const minke_relay_message_t answer = {.type = MINKE_STOP_STATUS, .status = status};
     const minke_peer_id_t caller = message.peer.id;
     const minke_relay_limit_t limit = message.limit;
-    if (!minke__relay_write(node, s, minke__stop_write, &answer)) return;
-    if (status != MINKE_RELAY_STATUS_OK) {
-        (void)minke__link_finish(node, s->id);
+    free_call(node, s);
+    const bool answered = minke__relay_write(node, s, minke__stop_write, &answer);
+    if (!answered || status != MINKE_RELAY_STATUS_OK) {
+        if (answered) (void)minke__link_finish(node, s->id);
+        minke__node_drain(node, s);
         return;
     }
-    free_call(node, s);
     if (minke__circuit_begin(node, s, true, &caller, &limit) == 0) return;
     s->service->run(node, s); /* the caller's first bytes may be here */
 }
@@ -408,7 +441,6 @@ static void run_call(minke_node_t *node, minke_node_stream_t *s)
         s->state = call;
     }
     call_t *call = s->state;
-    if (call->inbox.message != NULL && call->inbox.started && call->inbox.len == call->inbox.expected) return;
     const int result = minke__relay_read(node, s, &call->inbox);
     if (result != MINKE_ERROR_AGAIN) answer_call(node, s, result);
 }

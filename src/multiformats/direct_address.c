@@ -2,46 +2,11 @@
 #include <string.h>
 
 #include "base/address.h"
-#include "multiformats/multiaddr.h"
+#include "multiformats/target.h"
 
 enum { SHA2_256_BYTES = 32, CERTHASHES_MAX = 4 };
 
 static const uint8_t sha2_256_head[] = {0x12, SHA2_256_BYTES};
-
-/* Zones are the interface's index here: its name is the system's business. */
-static bool read_scope(const minke_multiaddr_component_t *component, uint32_t *scope)
-{
-    uint64_t value = 0;
-    for (size_t i = 0; i < component->value_len; i++) {
-        if (component->value[i] < '0' || component->value[i] > '9' || value > UINT32_MAX / 10) return false;
-        value = value * 10 + (uint64_t)(component->value[i] - '0');
-    }
-    *scope = (uint32_t)value;
-    return value > 0 && value <= UINT32_MAX;
-}
-
-static bool next_is(const minke_multiaddr_t *address, size_t *at, minke_multiaddr_component_t *component,
-                    minke_multiaddr_code_t code)
-{
-    return minke__multiaddr_next(address, at, component) && component->code == (uint32_t)code;
-}
-
-/* [/ip6zone/..]/ip4|ip6/../udp/../webrtc-direct */
-static bool read_base(const minke_multiaddr_t *address, size_t *at, minke_address_t *out)
-{
-    minke_multiaddr_component_t component;
-    if (!minke__multiaddr_next(address, at, &component)) return false;
-    if (component.code == MINKE_MULTIADDR_IP6ZONE) {
-        if (!read_scope(&component, &out->scope) || !next_is(address, at, &component, MINKE_MULTIADDR_IP6))
-            return false;
-    }
-    if (component.code != MINKE_MULTIADDR_IP4 && component.code != MINKE_MULTIADDR_IP6) return false;
-    out->family = component.code == MINKE_MULTIADDR_IP4 ? MINKE_FAMILY_IP4 : MINKE_FAMILY_IP6;
-    memcpy(out->ip, component.value, component.value_len);
-    if (!next_is(address, at, &component, MINKE_MULTIADDR_UDP)) return false;
-    out->port = (uint16_t)(component.value[0] << 8 | component.value[1]);
-    return next_is(address, at, &component, MINKE_MULTIADDR_WEBRTC_DIRECT);
-}
 
 static void add_certhash(minke_direct_address_t *out, const minke_multiaddr_component_t *component)
 {
@@ -54,18 +19,15 @@ static void add_certhash(minke_direct_address_t *out, const minke_multiaddr_comp
 
 int minke__multiaddr_to_direct(const minke_multiaddr_t *address, minke_direct_address_t *out)
 {
-    size_t at = 0;
+    minke_target_t target;
     minke_multiaddr_component_t component;
     *out = (minke_direct_address_t){0};
-    if (!read_base(address, &at, &out->address)) return MINKE_ERROR_ADDRESS;
-    while (minke__multiaddr_next(address, &at, &component)) {
-        if (out->peer.len != 0) return MINKE_ERROR_ADDRESS; /* nothing may follow the peer */
-        if (component.code == MINKE_MULTIADDR_CERTHASH) {
-            add_certhash(out, &component);
-        } else if (component.code != MINKE_MULTIADDR_P2P ||
-                   !minke__peer_id_from_bytes(component.value, component.value_len, &out->peer)) {
-            return MINKE_ERROR_ADDRESS;
-        }
+    if (minke__target_parse(address, &target) < 0) return MINKE_ERROR_ADDRESS;
+    if (target.kind != MINKE_TARGET_DIRECT || target.name[0] != 0 || target.circuit) return MINKE_ERROR_ADDRESS;
+    out->address = target.address;
+    out->peer = target.peer;
+    for (size_t at = 0; minke__multiaddr_next(address, &at, &component);) {
+        if (component.code == MINKE_MULTIADDR_CERTHASH) add_certhash(out, &component);
     }
     return MINKE_OK;
 }

@@ -2,7 +2,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "multiformats/multiaddr.h"
+#include "multiformats/target.h"
+
+/* What is to be dialled lies within the address, and every host has a text. */
+static void check_target(const minke_multiaddr_t *address)
+{
+    minke_target_t target;
+    minke_multiaddr_t relay, written;
+    char host[MINKE_NAME_BYTES];
+    if (minke__target_parse(address, &target) < 0) return;
+    minke__target_host(&target, host);
+    if (host[0] == 0 || strlen(target.name) >= sizeof target.name) abort();
+    if (target.circuit && minke__multiaddr_from_bytes(address->bytes, target.relay_len, &relay) < 0) abort();
+    if (!target.circuit && target.destination.len != 0) abort();
+    if (target.kind <= MINKE_TARGET_DIRECT || target.name[0] != 0) return;
+    if (minke__target_write(target.kind, &target.address, &target.peer, &written) < 0) abort();
+    minke_target_t again;
+    if (minke__target_parse(&written, &again) < 0 || again.kind != target.kind) abort();
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -24,5 +41,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         minke__multiaddr_from_direct(&direct, &again) < 0) {
         abort();
     }
+    check_target(&address);
     return 0;
 }

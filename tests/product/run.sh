@@ -42,7 +42,7 @@ mentions_places() { ! grep -rlE "$work|$build|$PWD" --include='*.cmake' --includ
 check "no file names the place where it was built or installed" mentions_places
 libdir=$(dirname "$(find "$prefix" -name libminke.a)")
 for file in bin/minke share/man/man1/minke.1 share/man/man1/minke-listen.1 share/bash-completion/completions/minke \
-    share/doc/minke/LICENSE-MIT include/minke/transport.h; do
+    lib/systemd/system/minke-relay.service share/doc/minke/minke-relay.default share/doc/minke/LICENSE-MIT include/minke/transport.h; do
     check "$file is installed" test -s "$prefix/$file"
 done
 check "the soname's link" test -e "$libdir/libminke.so.${version%.*}"

@@ -10,20 +10,28 @@ static uint8_t train_buffer[MINKE_TRAIN_BYTES];
 
 void sim_world_init(sim_world_t *world, uint64_t seed)
 {
-    *world = (sim_world_t){.now = 1000000, .network = sim_network_new(seed)};
+    *world = (sim_world_t){.now = 1000000, .network = sim_network_new(seed), .tcp = sim_tcp_new(seed)};
     sim_clock_set(world->now);
     sim_random_seed(seed);
+}
+
+static void free_inside(sim_endpoint_t *e)
+{
+    if (e->node != NULL) minke__node_free(e->node);
+    else minke_transport_free(e->transport);
+    if (e->memory.blocks != 0) abort(); /* leaked */
+    e->node = NULL;
+    e->transport = NULL;
 }
 
 void sim_world_free(sim_world_t *world)
 {
     for (size_t i = 0; i < world->endpoints_n; i++) {
-        if (world->endpoints[i]->node != NULL) minke__node_free(world->endpoints[i]->node);
-        else minke_transport_free(world->endpoints[i]->transport);
-        if (world->endpoints[i]->memory.blocks != 0) abort(); /* leaked */
+        free_inside(world->endpoints[i]);
         free(world->endpoints[i]);
     }
     sim_network_free(world->network);
+    sim_tcp_free(world->tcp);
 }
 
 static sim_endpoint_t *place(sim_world_t *world, const char *ip, uint64_t seed)
@@ -50,10 +58,8 @@ sim_endpoint_t *sim_world_add(sim_world_t *world, const char *ip, const minke_tr
     return e;
 }
 
-sim_endpoint_t *sim_world_add_node(sim_world_t *world, const char *ip, const minke_host_options_t *options,
-                                   uint64_t seed)
+static void make_node(const sim_world_t *world, sim_endpoint_t *e, const minke_host_options_t *options)
 {
-    sim_endpoint_t *e = place(world, ip, seed);
     minke_host_options_t chosen = {.size = sizeof chosen, .agent = "simulated/1", .serve_perf = true, .identify = true};
     minke_transport_defaults(&chosen.transport);
     if (options != NULL) chosen = *options;
@@ -61,7 +67,27 @@ sim_endpoint_t *sim_world_add_node(sim_world_t *world, const char *ip, const min
     chosen.transport.random = e->memory.env.random;
     if (minke__node_new(&chosen, world->now, &e->node) < 0) abort();
     e->transport = e->node->transport;
+}
+
+sim_endpoint_t *sim_world_add_node(sim_world_t *world, const char *ip, const minke_host_options_t *options,
+                                   uint64_t seed)
+{
+    sim_endpoint_t *e = place(world, ip, seed);
+    make_node(world, e, options);
     return e;
+}
+
+void sim_world_remove_node(sim_world_t *world, sim_endpoint_t *e)
+{
+    sim_tcp_leave(world, e);
+    free_inside(e);
+    memset(e->sockets, 0, sizeof e->sockets);
+}
+
+void sim_world_restart_node(sim_world_t *world, sim_endpoint_t *e, const minke_host_options_t *options)
+{
+    if (e->node != NULL) sim_world_remove_node(world, e);
+    make_node(world, e, options);
 }
 
 void sim_world_join(sim_world_t *world, const sim_endpoint_t *a, const sim_endpoint_t *b, const sim_link_t *link)
@@ -147,16 +173,15 @@ static void send_train(sim_world_t *world, sim_endpoint_t *e, const minke_train_
     }
 }
 
-static void tell_node(sim_endpoint_t *e, const minke_transport_event_t *from)
+static void tell_application(sim_endpoint_t *e, const minke_event_t *event)
 {
-    minke_event_t event;
-    if (minke__node_event(e->node, from, &event, e->now)) e->on_node_event(e->user, e, &event);
-    while (minke__node_own_event(e->node, &event, e->now)) e->on_node_event(e->user, e, &event);
+    if (e->on_node_event != NULL) e->on_node_event(e->user, e, event);
 }
 
 static bool tell_events(sim_world_t *world, sim_endpoint_t *e)
 {
     minke_transport_event_t event;
+    minke_event_t told;
     bool any = false;
     while (minke_transport_event(e->transport, &event)) {
         any = true;
@@ -166,7 +191,8 @@ static bool tell_events(sim_world_t *world, sim_endpoint_t *e)
             sim_socket_t *s = socket_by_id(e, event.socket);
             if (s != NULL) s->id = 0;
         } else if (e->node != NULL) {
-            tell_node(e, &event);
+            if (minke__node_event(e->node, &event, &told, e->now)) tell_application(e, &told);
+            while (minke__node_own_event(e->node, &told, e->now)) tell_application(e, &told);
         } else if (e->on_event != NULL) {
             e->on_event(e->user, e, &event);
         }
@@ -174,17 +200,47 @@ static bool tell_events(sim_world_t *world, sim_endpoint_t *e)
     return any;
 }
 
-static void settle(sim_world_t *world, sim_endpoint_t *e)
+static void serve(sim_world_t *world, sim_endpoint_t *e, const minke_node_request_t *request)
+{
+    switch (request->type) {
+    case MINKE_REQUEST_RESOLVE:
+        minke__node_resolved(e->node, request->attempt, NULL, NULL, 0, "there are no names here", world->now);
+        break;
+    case MINKE_REQUEST_CONNECT: sim_tcp_connect(world, e, request); break;
+    case MINKE_REQUEST_CANCEL: sim_tcp_cancel(world, e, request->attempt); break;
+    case MINKE_REQUEST_RELEASE: sim_tcp_release(world, request->carrier); break;
+    case MINKE_REQUEST_NONE: break;
+    }
+}
+
+/* What a driver does for its node, and what the node has to tell of itself. */
+static bool serve_node(sim_world_t *world, sim_endpoint_t *e)
+{
+    minke_node_request_t request;
+    minke_connection_t connection;
+    minke_event_t event;
+    bool any = false;
+    for (; minke__node_request(e->node, &request, world->now); any = true) serve(world, e, &request);
+    for (; minke__node_own_event(e->node, &event, world->now); any = true) tell_application(e, &event);
+    for (; minke__node_ready(e->node, &connection, world->now); any = true) sim_tcp_send(world, e, connection);
+    return any || minke__node_has_request(e->node) || minke__node_is_busy(e->node);
+}
+
+void sim_world_settle(sim_world_t *world, sim_endpoint_t *e)
 {
     minke_train_t train;
     minke_path_t path;
-    e->now = world->now;
-    do {
+    unsigned turns = 0;
+    bool more = e->transport != NULL;
+    for (e->now = world->now; more;) {
+        if (++turns > 1000000) abort(); /* busy with nothing */
         while (minke_transport_transmit(e->transport, train_buffer, sizeof train_buffer, &train, &path, world->now) >
                0) {
             send_train(world, e, &train, &path);
         }
-    } while (tell_events(world, e));
+        more = tell_events(world, e);
+        if (e->node != NULL) more |= serve_node(world, e);
+    }
 }
 
 static bool holds(const sim_datagram_t *datagram, const char *text)
@@ -207,7 +263,7 @@ static void deliver(sim_world_t *world, sim_datagram_t *datagram)
             const minke_train_t train = {datagram->data, datagram->len, datagram->len};
             const minke_path_t path = {s->id, s->bound, datagram->from};
             (void)minke_transport_recv(e->transport, &train, &path, world->now);
-            settle(world, e);
+            sim_world_settle(world, e);
             return;
         }
     }
@@ -216,8 +272,10 @@ static void deliver(sim_world_t *world, sim_datagram_t *datagram)
 static minke_time_t next_instant(const sim_world_t *world)
 {
     minke_time_t at = sim_network_deadline(world->network);
+    if (sim_tcp_deadline(world->tcp) < at) at = sim_tcp_deadline(world->tcp);
     for (size_t i = 0; i < world->endpoints_n; i++) {
         const sim_endpoint_t *e = world->endpoints[i];
+        if (e->transport == NULL) continue;
         const minke_time_t due = minke_transport_deadline(e->transport);
         const minke_time_t node_due = e->node != NULL ? minke__node_deadline(e->node) : MINKE_TIME_NEVER;
         if (due < at) at = due;
@@ -231,7 +289,7 @@ bool sim_world_run(sim_world_t *world, minke_time_t until, bool (*done)(void *us
     sim_datagram_t datagram;
     unsigned same_instant = 0;
     for (;;) {
-        for (size_t i = 0; i < world->endpoints_n; i++) settle(world, world->endpoints[i]);
+        for (size_t i = 0; i < world->endpoints_n; i++) sim_world_settle(world, world->endpoints[i]);
         if (done != NULL && done(user)) return true;
         const minke_time_t at = next_instant(world);
         if (at > until) break;
@@ -241,8 +299,10 @@ bool sim_world_run(sim_world_t *world, minke_time_t until, bool (*done)(void *us
         sim_clock_set(world->now);
         /* Datagrams before timers, as a driver does. */
         while (sim_network_recv(world->network, &datagram, world->now)) deliver(world, &datagram);
+        sim_tcp_deliver(world);
         for (size_t i = 0; i < world->endpoints_n; i++) {
             sim_endpoint_t *e = world->endpoints[i];
+            if (e->transport == NULL) continue;
             if (minke_transport_deadline(e->transport) <= world->now) minke_transport_tick(e->transport, world->now);
             if (e->node != NULL) minke__node_tick(e->node, world->now);
         }

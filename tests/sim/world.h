@@ -10,8 +10,9 @@
 #include "host/node.h"
 #include "network.h"
 #include "support/test_env.h"
+#include "tcp.h"
 
-enum { SIM_ENDPOINTS_MAX = 4, SIM_SOCKETS_MAX = 260 };
+enum { SIM_ENDPOINTS_MAX = 8, SIM_SOCKETS_MAX = 260 };
 
 typedef struct sim_socket {
     minke_socket_t id; /* 0: free */
@@ -28,6 +29,7 @@ typedef struct sim_endpoint {
     const char *deaf_to; /* datagrams with this text in them are lost on arrival; NULL: none */
     sim_socket_t sockets[SIM_SOCKETS_MAX];
     uint16_t next_port;
+    uint16_t tcp_port;           /* where its node listens for TCP; 0: nowhere */
     char addr[MINKE_ADDR_BYTES]; /* of its listener, once it has one */
     /* The application: called for every event but those of sockets. */
     void (*on_event)(void *user, struct sim_endpoint *endpoint, const minke_transport_event_t *event);
@@ -40,6 +42,7 @@ typedef struct sim_endpoint {
 typedef struct sim_world {
     minke_time_t now;
     sim_network_t *network;
+    sim_tcp_t *tcp;
     sim_endpoint_t *endpoints[SIM_ENDPOINTS_MAX];
     size_t endpoints_n;
 } sim_world_t;
@@ -55,6 +58,11 @@ sim_endpoint_t *sim_world_add(sim_world_t *world, const char *ip, const minke_tr
 /* A host without its driver. `options` NULL: defaults. */
 sim_endpoint_t *sim_world_add_node(sim_world_t *world, const char *ip, const minke_host_options_t *options,
                                    uint64_t seed);
+/* A node without its driver, in the place of the one that was there, which leaves without a word; its sockets are gone.
+ */
+void sim_world_restart_node(sim_world_t *world, sim_endpoint_t *endpoint, const minke_host_options_t *options);
+/* The same, and none comes: nobody is there any more. */
+void sim_world_remove_node(sim_world_t *world, sim_endpoint_t *endpoint);
 /* Both directions alike. */
 void sim_world_join(sim_world_t *world, const sim_endpoint_t *a, const sim_endpoint_t *b, const sim_link_t *link);
 /* Opens a listener on this port; its address is in `addr` afterwards. */
@@ -69,6 +77,8 @@ size_t sim_sockets(const sim_endpoint_t *endpoint);
 /* What the endpoint sends comes from other ports from now on, as after a NAT has forgotten it. */
 void sim_rebind(sim_endpoint_t *endpoint);
 
+/* What the endpoint has to send and to tell leaves, without time passing. */
+void sim_world_settle(sim_world_t *world, sim_endpoint_t *endpoint);
 /* Goes on until `done` says so or `until` is reached. True: done. */
 bool sim_world_run(sim_world_t *world, minke_time_t until, bool (*done)(void *user), void *user);
 

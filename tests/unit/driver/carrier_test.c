@@ -13,7 +13,6 @@
 
 #include <cmocka.h>
 
-#include "support/test_env.h"
 #include "unit/driver/meeting.h"
 
 #define TCP "/ip4/127.0.0.1/tcp/0"
@@ -324,7 +323,10 @@ static void a_remote_that_is_late(void **state)
     const char *kinds[] = {TCP, WS};
     for (int i = 0; i < 2; i++) {
         meeting_t m;
-        meeting_begin(&m, kinds[i], NULL);
+        minke_host_options_t options;
+        minke_host_defaults(&options);
+        options.transport.connection_memory_max = MEETING_MEMORY; /* else streams would be reset to save memory */
+        meeting_begin(&m, kinds[i], &options);
         meeting_dial_one(&m, m.address);
         assert_true(meeting_connects(&m));
         for (int turn = 0; turn < 20; turn++) meeting_turn(&m);
@@ -343,6 +345,27 @@ static void a_remote_that_is_late(void **state)
         assert_true(meeting_echoes(&m));
         meeting_end(&m);
     }
+}
+
+/* We find it out by sending, which fails; but its last word has arrived, and says why. */
+static void a_last_word_is_heard_though_sending_fails(void **state)
+{
+    (void)state;
+    meeting_t m;
+    meeting_begin(&m, WS, NULL);
+    meeting_dial_one(&m, m.address);
+    assert_true(meeting_connects(&m));
+    meeting_open(&m, 0);
+    for (int turn = 0; turn < 20; turn++) meeting_turn(&m);
+    m.listener_sleeps = true;
+    meeting_send(&m, 1000);
+    meeting_turn(&m);
+    minke_host_free(m.listener); /* with bytes of ours unread: the system resets the connection */
+    m.listener = NULL;
+    meeting_open(&m, 1000);
+    assert_true(meeting_run_until(&m, &m.ended));
+    assert_string_equal(m.close.text, "the remote closed the WebSocket with code 1000");
+    meeting_end(&m);
 }
 
 /* ---- a process without descriptors ---- */
@@ -375,51 +398,21 @@ static void a_listener_without_descriptors_looks_away_for_a_while(void **state)
 
 /* ---- memory ---- */
 
-/* A call of the host's may fail for want of memory: then the dial does, or the connection ends. True: this one did not
- * reach the failing call. */
-static bool survives(const char *kind, uint64_t n)
-{
-    meeting_t m;
-    test_env_t test;
-    minke_host_options_t options;
-    test_env_init(&test, 7);
-    minke_host_defaults(&options);
-    options.transport.allocator = test.env.allocator;
-    options.transport.dial_after = 1000000;
-    options.identify = false;
-    meeting_begin(&m, kind, &options);
-    test.fail_at = test.allocations + n;
-    const char *address = m.address;
-    if (minke_dial(m.dialer, address, 0, &m.connection) == MINKE_OK) {
-        const int64_t until = meeting_now_ms() + 5000;
-        while (!m.connected && !m.ended && meeting_now_ms() < until) meeting_turn(&m);
-        assert_true(m.connected || m.ended);
-        if (!m.ended && minke_open(m.dialer, m.connection, "/echo/1.0.0", &m.streams[m.streams_n].id) == MINKE_OK) {
-            m.streams[m.streams_n++] = (meeting_stream_t){.id = m.streams[0].id, .wanted = 1000};
-            const uint8_t block[1000] = {0};
-            m.streams[0].sent = 1000;
-            (void)!minke_stream_write(m.dialer, m.streams[0].id, block, sizeof block);
-            (void)minke_stream_finish(m.dialer, m.streams[0].id);
-            for (int turn = 0; turn < 50 && !m.streams[0].closed && !m.ended; turn++) meeting_turn(&m);
-        }
-        if (!m.ended) (void)minke_close(m.dialer, m.connection);
-        assert_true(meeting_run_until(&m, &m.ended));
-    }
-    const bool reached = test.allocations >= test.fail_at;
-    meeting_end(&m);
-    assert_int_equal(test.blocks, 0);
-    return !reached;
-}
-
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
     const size_t before = meeting_descriptors();
-    const char *kinds[] = {TCP, WS};
-    for (int i = 0; i < 2; i++) {
-        uint64_t n = 1;
-        while (!survives(kinds[i], n)) n++;
-        assert_in_range(n, 20, 1000);
+    const char *kinds[] = {TCP, WS, WS};
+    for (int i = 0; i < 3; i++) {
+        meeting_t m;
+        char address[MINKE_ADDR_BYTES];
+        minke_host_options_t options;
+        minke_host_defaults(&options);
+        meeting_begin(&m, kinds[i], &options);
+        (void)snprintf(address, sizeof address, i < 2 ? "/ip4/127.0.0.1/tcp/%u%s" : "/dns/localhost/tcp/%u%s", m.port,
+                       i > 0 ? "/ws" : "");
+        meeting_survives_without_memory(&m, address, &options);
+        meeting_end(&m);
     }
     assert_int_equal(meeting_descriptors(), before);
 }
@@ -437,6 +430,7 @@ int main(void)
         cmocka_unit_test(connections_come_and_go),
         cmocka_unit_test(nobody_spins),
         cmocka_unit_test(a_remote_that_is_late),
+        cmocka_unit_test(a_last_word_is_heard_though_sending_fails),
         cmocka_unit_test(a_listener_without_descriptors_looks_away_for_a_while),
         cmocka_unit_test(every_allocation_may_fail),
     };

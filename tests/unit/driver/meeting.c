@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "support/test_env.h"
+
 int64_t meeting_now_ms(void)
 {
     struct timespec t;
@@ -147,7 +149,10 @@ void meeting_begin(meeting_t *m, const char *address, const minke_host_options_t
     m->dialer = minke_host_new(options);
     assert_non_null(m->dialer);
     if (address == NULL) return;
-    m->listener = minke_host_new(NULL);
+    minke_host_options_t listening;
+    minke_host_defaults(&listening);
+    listening.transport.connection_memory_max = MEETING_MEMORY;
+    m->listener = minke_host_new(&listening);
     assert_non_null(m->listener);
     assert_int_equal(minke_handle(m->listener, "/echo/1.0.0"), MINKE_OK);
     assert_int_equal(minke_listen(m->listener, address), MINKE_OK);
@@ -237,4 +242,53 @@ void meeting_expect_failure(meeting_t *m, const char *address, int code, const c
     assert_string_equal(m->close.text, text);
     assert_int_equal(m->close.code, code);
     assert_int_equal(m->close.layer, MINKE_LAYER_NETWORK);
+}
+
+/* ---- memory ---- */
+
+static void echo_and_close(meeting_t *m)
+{
+    minke_stream_t stream;
+    const int64_t until = meeting_now_ms() + MEETING_PATIENCE_MS;
+    while (!m->connected && !m->ended && meeting_now_ms() < until) meeting_turn(m);
+    if (!m->ended && minke_open(m->dialer, m->connection, "/echo/1.0.0", &stream) == MINKE_OK) {
+        m->streams[0] = (meeting_stream_t){.id = stream, .wanted = 1000};
+        m->streams_n = 1;
+        send_more(m, &m->streams[0]);
+        for (int turn = 0; turn < 30 && !m->streams[0].closed && !m->ended; turn++) meeting_turn(m);
+    }
+    if (!m->ended) (void)minke_close(m->dialer, m->connection);
+    assert_true(meeting_run_until(m, &m->ended));
+}
+
+/* False: there is no n-th allocation. */
+static bool survives(meeting_t *m, const char *address, const minke_host_options_t *options, test_env_t *test,
+                     uint64_t n)
+{
+    minke_host_free(m->dialer);
+    assert_int_equal(test->blocks, 0);
+    m->dialer = minke_host_new(options);
+    assert_non_null(m->dialer);
+    m->connected = m->ended = false;
+    m->streams_n = 0;
+    test->fail_at = test->allocations + n;
+    if (minke_dial(m->dialer, address, 0, &m->connection) == MINKE_OK) echo_and_close(m);
+    const bool reached = test->allocations >= test->fail_at;
+    test->fail_at = 0;
+    return reached;
+}
+
+void meeting_survives_without_memory(meeting_t *m, const char *address, minke_host_options_t *options)
+{
+    test_env_t test;
+    uint64_t n = 1;
+    test_env_init(&test, 7);
+    options->transport.allocator = test.env.allocator;
+    options->transport.dial_after = 1000000;
+    options->identify = false;
+    while (survives(m, address, options, &test, n)) n++;
+    assert_in_range(n, 20, 1000);
+    minke_host_free(m->dialer);
+    m->dialer = NULL;
+    assert_int_equal(test.blocks, 0);
 }

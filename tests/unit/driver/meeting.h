@@ -7,7 +7,7 @@
 
 #include <minke/minke.h>
 
-enum { MEETING_STREAMS_MAX = 64, MEETING_PATIENCE_MS = 20000 };
+enum { MEETING_STREAMS_MAX = 64, MEETING_PATIENCE_MS = 20000, MEETING_MEMORY = 64 << 20 };
 
 typedef struct meeting_stream {
     minke_stream_t id;
@@ -37,7 +37,8 @@ typedef struct meeting {
     unsigned wakeups; /* turns in which no host had anything to tell */
 } meeting_t;
 
-/* `options` NULL: all defaults, of the dialer; the listener always has them. `address` NULL: no listener. */
+/* `options` NULL: all defaults, of the dialer; the listener has them, and MEETING_MEMORY for each
+ * connection. `address` NULL: no listener. */
 void meeting_begin(meeting_t *m, const char *address, const minke_host_options_t *options);
 /* Frees both, if they are there. */
 void meeting_end(meeting_t *m);
@@ -59,6 +60,9 @@ bool meeting_echoes(meeting_t *m);
 void meeting_expect_success(meeting_t *m, const char *address);
 /* Dials, and it fails for this reason. */
 void meeting_expect_failure(meeting_t *m, const char *address, int code, const char *text);
+/* Dials, echoes and closes again and again, while every single allocation of the dialer's fails once: each time the
+ * dial fails or the connection ends, and nothing is left behind. Makes a new dialer, with these options, each time. */
+void meeting_survives_without_memory(meeting_t *m, const char *address, minke_host_options_t *options);
 
 int64_t meeting_now_ms(void);
 /* Descriptors of this process. */

@@ -20,6 +20,8 @@ typedef struct fixture {
     tls_proxy_t proxy;
     dns_server_t dns;
     authority_t authority, stranger;
+    char path[64]; /* of the authority's certificate */
+    minke_host_options_t options;
 } fixture_t;
 
 static void turn(void *user)
@@ -46,19 +48,20 @@ static fixture_t *begin(void)
 {
     static fixture_t f;
     char path[64];
-    minke_host_options_t options;
     memset(&f, 0, sizeof f);
     f.authority = make_certificate(&(certificate_wish_t){.common_name = "Test Authority", .is_authority = true});
     f.stranger = make_certificate(&(certificate_wish_t){.common_name = "Stranger", .is_authority = true});
-    write_pem(&f.authority, path);
+    write_pem(&f.authority, f.path);
+    memcpy(path, f.path, sizeof path);
     dns_server_start(&f.dns);
     dns_server_add(&f.dns, "relay.example", DNS_A, "127.0.0.1");
-    minke_host_defaults(&options);
-    options.ca_file = path;
-    options.dns_servers = f.dns.text;
-    options.transport.dial_after = 3000000;
-    meeting_begin(&f.m, "/ip4/127.0.0.1/tcp/0/ws", &options);
+    minke_host_defaults(&f.options);
+    f.options.ca_file = path;
+    f.options.dns_servers = f.dns.text;
+    f.options.transport.dial_after = 3000000;
+    meeting_begin(&f.m, "/ip4/127.0.0.1/tcp/0/ws", &f.options);
     memset(path, 'x', 10); /* it was copied */
+    f.options.ca_file = f.path;
     f.m.turn = turn;
     f.m.user = &f;
     tls_proxy_start(&f.proxy, good_server(&f, "DNS:relay.example,IP:127.0.0.1"), f.m.port);
@@ -72,6 +75,7 @@ static void end(fixture_t *f)
     dns_server_stop(&f->dns);
     free_certificate(&f->authority);
     free_certificate(&f->stranger);
+    (void)unlink(f->path);
 }
 
 /* `host`, the proxy's port, `transport`. The text is valid until the next call. */
@@ -269,6 +273,14 @@ static void hosts_end_at_any_time(void **state)
     }
 }
 
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    fixture_t *f = begin();
+    meeting_survives_without_memory(&f->m, address_of(f, "/dns4/relay.example", "/wss"), &f->options);
+    end(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +292,7 @@ int main(void)
         cmocka_unit_test(what_is_no_tls_is_refused),
         cmocka_unit_test(files_of_authorities_are_checked),
         cmocka_unit_test(hosts_end_at_any_time),
+        cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
