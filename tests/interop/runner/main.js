@@ -201,7 +201,7 @@ async function run_all(options, peers) {
   // A minute's work at first, during which nothing else moves here.
   if (able.some(peer => peer.family === 'go') || (options.wants_go && missing_family('go') == null)) go_peer();
   await Promise.all([
-    ...able.map(peer => run_lives(options, peer, logs, record)),
+    run_lives(options, able, logs, record),
     ...peers.filter(each => each.background).map(peer => run_peer(options, peer)),
     run_states(options, peers.filter(each => each.kind === 'relay-states'), logs, record, missing_family),
     turns(),

@@ -65,7 +65,9 @@ export function plan(options) {
   const chromium_v1 = { family: 'chromium', kind: 'chromium', version: 1, listen: IP4 };
   const chromium_v2 = { ...chromium_v1, version: 2, trials: NO_MUNGING };
   // Building go-libp2p takes minutes, so it runs when it is asked for.
-  const go = { family: 'go', kind: 'go', listen: IP4, extra: true, cells: [...AROUND, ...PLAIN] };
+  // pion never uses a channel's id again, and a js listener has 1024: 512 are for the dialer.
+  const many = name => self_test && name === 'streams-2000';
+  const go = { family: 'go', kind: 'go', listen: IP4, extra: true, cells: [...AROUND, ...PLAIN.filter(name => !many(name))] };
   const minke = { kind: 'minke', listen: IP4, cells: ['dial', ...PLAIN, ...DIALS.filter(name => name !== 'by-name')] };
   const own = { ...minke, family: 'minke', listener: 'minke', cells: [...minke.cells, ...LAST] };
   const chromium_ws = { family: 'chromium', kind: 'chromium' };
