@@ -170,7 +170,8 @@ static void note_timeout(minke_node_dial_t *dial)
 {
     if (dial->failure.layer != MINKE_LAYER_NONE) return;
     const bool relay = has_reached_a_relay(dial);
-    dial->failure = (minke_close_t){.layer = relay ? MINKE_LAYER_RELAY : MINKE_LAYER_NETWORK, .code = MINKE_ERROR_TIMEOUT};
+    dial->failure =
+        (minke_close_t){.layer = relay ? MINKE_LAYER_RELAY : MINKE_LAYER_NETWORK, .code = MINKE_ERROR_TIMEOUT};
     minke_writer_t w = minke__writer(dial->failure.text, sizeof dial->failure.text);
     minke__write_text(&w, "no answer within ");
     minke__write_decimal(&w, (dial->give_up_at - dial->started_at) / 1000000);

@@ -1,5 +1,5 @@
-/* Relays that lie, answer late or not at all, and memory that runs out: whoever trusted them hears why, tries again, and
- * nothing is left behind. */
+/* Relays that lie, answer late or not at all, and memory that runs out: whoever trusted them hears why, tries again,
+ * and nothing is left behind. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -54,8 +54,8 @@ static size_t write_answer(const answer_t *answer, uint8_t out[2048])
         minke_writer_t w = minke__writer(voucher, sizeof voucher);
         const sim_endpoint_t *signer = answer->foreign_voucher ? scene.source : scene.relay;
         assert_true(minke__peer_id_parse(answer->voucher_for, strlen(answer->voucher_for), &peer));
-        assert_int_equal(minke__voucher_seal(&signer->node->env, signer->transport->identity, &peer, answer->expire, &w),
-                         MINKE_OK);
+        assert_int_equal(
+            minke__voucher_seal(&signer->node->env, signer->transport->identity, &peer, answer->expire, &w), MINKE_OK);
         message.reservation.voucher = (minke_slice_t){voucher, w.len};
     }
     minke_writer_t w = minke__writer(out, 2048);
@@ -180,8 +180,8 @@ static void a_relay_that_does_not_answer_properly_is_not_believed(void **state)
         int code;
     } cases[] = {
         {"04ffffffff", unreadable, MINKE_ERROR_MALFORMED},
-        {"020800", unreadable, MINKE_ERROR_MALFORMED},                     /* RESERVE */
-        {"04 0801 2864", unreadable, MINKE_ERROR_MALFORMED},               /* CONNECT, OK */
+        {"020800", unreadable, MINKE_ERROR_MALFORMED},       /* RESERVE */
+        {"04 0801 2864", unreadable, MINKE_ERROR_MALFORMED}, /* CONNECT, OK */
         {"04 0802 2864", "the relay agrees, but names no reservation", MINKE_ERROR_MALFORMED},
         {"02 0802", "UNKNOWN (0): the other side gave a status that is not known here", 0},
         {"ffff7f", "the relay gave no answer that can be read", MINKE_ERROR_MALFORMED},
@@ -283,6 +283,55 @@ static void who_is_no_relay_is_told_apart(void **state)
     relay_tear_down(&scene);
 }
 
+/* Also where the address does not say who the relay is: a refusal does not leave a connection behind for each try. */
+static void a_refused_reservation_keeps_to_one_connection(void **state)
+{
+    (void)state;
+    char addr[MINKE_ADDR_BYTES];
+    begin(false);
+    strcpy(addr, scene.relay_addr);
+    *strstr(addr, "/p2p/") = 0;
+    strcat(addr, "/p2p-circuit");
+    assert_int_equal(minke__node_reserve(scene.target->node, addr, scene.world.now), MINKE_OK);
+    for (size_t i = 0; i < 6; i++) relay_write_hex(&scene, scene.relay, asked(i), "05 0802 28c801");
+    assert_int_equal(relay_told_n(scene.target, MINKE_EVENT_CONNECTED), 1);
+    reply(asked(6), &(answer_t){.expire = 1767225600 + 3600});
+    assert_true(relay_wait_told(&scene, scene.target, MINKE_EVENT_LISTENING, 1, SECOND));
+    assert_string_equal(relay_told(scene.target, MINKE_EVENT_LISTENING, 1)->addr, scene.circuit);
+    relay_tear_down(&scene);
+}
+
+/* A relay may bring as many at once as other callers may come. */
+static void a_target_takes_only_so_many_calls_at_once(void **state)
+{
+    (void)state;
+    enum { CALLS_MAX = 3 };
+    uint8_t message[128], expected[16];
+    relay_scene_options_t options;
+    relay_scene_defaults(&options);
+    options.raw_relay = options.quiet = true;
+    options.host.transport.handshakes_max = CALLS_MAX;
+    relay_set_up(&scene, &options);
+    ask();
+    reply(asked(0), &(answer_t){.expire = 1767225600 + 3600});
+    assert_true(relay_wait_told(&scene, scene.target, MINKE_EVENT_LISTENING, 1, SECOND));
+    const size_t len = relay_hop_connect(scene.source_id, message);
+    message[2] = 0;
+    for (size_t i = 0; i < 10; i++) {
+        relay_stream_t *stop =
+            relay_open(&scene, scene.relay, relay_app(scene.relay)->streams[0].connection, RELAY_STOP);
+        relay_write(&scene, scene.relay, stop, message, len);
+        relay_run(&scene, 100 * MILLISECOND);
+        const size_t answer_len = relay_stop_status(
+            i < CALLS_MAX ? MINKE_RELAY_STATUS_OK : MINKE_RELAY_STATUS_RESOURCE_LIMIT_EXCEEDED, expected);
+        assert_true(stop->read >= answer_len && memcmp(stop->first, expected, answer_len) == 0);
+    }
+    assert_int_equal(minke_transport_counters(scene.target->transport)->handshakes_refused, 10 - CALLS_MAX);
+    relay_run(&scene, 12 * SECOND);
+    assert_true(minke__bytes_after(scene.target->node->bytes, 0) == 0);
+    relay_tear_down(&scene);
+}
+
 /* ---- answers to CONNECT */
 
 static void a_dial_over_a_bad_relay_fails_for_a_reason(void **state)
@@ -361,7 +410,8 @@ static void a_relay_cannot_pass_off_another_peer(void **state)
         assert_int_equal(minke__node_dial(scene.source->node, &addr, 1, 0, scene.world.now, &dial), MINKE_OK);
         assert_true(relay_wait_streams(&scene, scene.relay, 2, 5 * SECOND));
         relay_stream_t *hop = &relay_app(scene.relay)->streams[1];
-        relay_stream_t *stop = relay_open(&scene, scene.relay, relay_app(scene.relay)->streams[0].connection, RELAY_STOP);
+        relay_stream_t *stop =
+            relay_open(&scene, scene.relay, relay_app(scene.relay)->streams[0].connection, RELAY_STOP);
         /* Much the same as a CONNECT of hop, but for its type. */
         const size_t len = relay_hop_connect(scene.source_id, message);
         message[2] = 0;
@@ -417,8 +467,8 @@ static uint64_t one_call(int which, bool tcp, uint64_t fail_at, bool for_good)
     assert_true(dialled == MINKE_OK || may_fail);
     relay_run(&scene, 300 * MILLISECOND);
     minke_stream_t id;
-    if (minke__node_open(scene.source->node, dialled == MINKE_OK ? dial : 1, "/ipfs/ping/1.0.0", scene.world.now, &id) ==
-        MINKE_OK) {
+    if (minke__node_open(scene.source->node, dialled == MINKE_OK ? dial : 1, "/ipfs/ping/1.0.0", scene.world.now,
+                         &id) == MINKE_OK) {
         relay_app_t *app = relay_app(scene.source);
         app->streams[app->streams_n++] = (relay_stream_t){.id = id, .connection = dial, .pattern_from = SIZE_MAX};
         (void)minke__node_write(scene.source->node, id, ping, sizeof ping, scene.world.now);
@@ -437,7 +487,8 @@ static uint64_t one_call(int which, bool tcp, uint64_t fail_at, bool for_good)
     }
     /* Afterwards all is as if nothing had happened. */
     relay_run(&scene, 50 * SECOND);
-    if (asked_for != MINKE_OK) assert_int_equal(minke__node_reserve(scene.target->node, scene.reserve_at, scene.world.now), MINKE_OK);
+    if (asked_for != MINKE_OK)
+        assert_int_equal(minke__node_reserve(scene.target->node, scene.reserve_at, scene.world.now), MINKE_OK);
     relay_run(&scene, 5 * SECOND);
     assert_true(minke__node_has_text(&scene.target->node->addresses, scene.circuit, strlen(scene.circuit)));
     (void)relay_connect(&scene, scene.source, scene.circuit);
@@ -469,6 +520,8 @@ int main(void)
         cmocka_unit_test(a_relay_that_does_not_answer_properly_is_not_believed),
         cmocka_unit_test(a_voucher_must_be_the_relays_own_and_for_us),
         cmocka_unit_test(a_relay_that_does_not_answer_is_asked_again),
+        cmocka_unit_test(a_refused_reservation_keeps_to_one_connection),
+        cmocka_unit_test(a_target_takes_only_so_many_calls_at_once),
         cmocka_unit_test(who_is_no_relay_is_told_apart),
         cmocka_unit_test(a_dial_over_a_bad_relay_fails_for_a_reason),
         cmocka_unit_test(a_relay_cannot_pass_off_another_peer),

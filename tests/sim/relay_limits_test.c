@@ -266,7 +266,8 @@ static void a_slow_reader_stops_its_own_circuit(void **state)
         const minke_time_t asked_at = scene.world.now;
         relay_pour(&scene, scene.target, stop, 1000);
         assert_true(relay_wait_read(&scene, hop, hop->pattern_from + 1000, 2 * SECOND));
-        /* yamux has a window for each stream; SCTP one for all of a connection, which what is unread here has filled. */
+        /* yamux has a window for each stream; SCTP one for all of a connection, which what is unread here has filled.
+         */
         if (tcp) relay_pour(&scene, scene.source, hop, 1000);
         if (tcp) assert_true(relay_wait_read(&scene, stop, stop->pattern_from + 1000, 2 * SECOND));
         assert_true(scene.world.now - asked_at < 200 * MILLISECOND);

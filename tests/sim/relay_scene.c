@@ -242,10 +242,7 @@ void relay_tear_down(relay_scene_t *s)
 
 /* ---- waiting ---- */
 
-void relay_run(relay_scene_t *s, minke_time_t span)
-{
-    (void)sim_world_run(&s->world, s->world.now + span, NULL, NULL);
-}
+void relay_run(relay_scene_t *s, minke_time_t span) { (void)sim_world_run(&s->world, s->world.now + span, NULL, NULL); }
 
 size_t relay_told_n(const sim_endpoint_t *e, minke_event_type_t type)
 {
@@ -437,7 +434,10 @@ void relay_join(relay_scene_t *s, relay_stream_t **hop, relay_stream_t **stop)
     relay_join_more(s, s->source, s->target, hop, stop);
 }
 
-const minke_relay_statistics_t *relay_statistics(const relay_scene_t *s) { return minke__hop_statistics(s->relay->node->hop); }
+const minke_relay_statistics_t *relay_statistics(const relay_scene_t *s)
+{
+    return minke__hop_statistics(s->relay->node->hop);
+}
 
 void relay_assert_idle(relay_scene_t *s)
 {

@@ -383,8 +383,9 @@ static void a_target_answers_its_relay_and_nobody_else(void **state)
 {
     (void)state;
     /* CONNECT from the peer of section 3 of the specification. */
-    static const char call[] = "2d 0800 1229 0a27 002508021221037777e994e452c21604f91de093ce415f5432f701dd8cd1a7a6fea0e630"
-                               "bfca99";
+    static const char call[] =
+        "2d 0800 1229 0a27 002508021221037777e994e452c21604f91de093ce415f5432f701dd8cd1a7a6fea0e630"
+        "bfca99";
     assert_stop_answer(call, MINKE_RELAY_STATUS_OK, true);
     assert_stop_answer(call, MINKE_RELAY_STATUS_PERMISSION_DENIED, false);
     assert_stop_answer("020800", MINKE_RELAY_STATUS_MALFORMED_MESSAGE, true);

@@ -1,5 +1,5 @@
-/* A relay, its clients and what goes over it, when everybody behaves: reservations that are kept, circuits that are used,
- * and how they end. */
+/* A relay, its clients and what goes over it, when everybody behaves: reservations that are kept, circuits that are
+ * used, and how they end. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

@@ -196,8 +196,7 @@ void sim_tcp_release(sim_world_t *world, minke_carrier_t *carrier) { shut(world,
 
 static void lose(const sim_world_t *world, tcp_end_t *end, const char *text)
 {
-    minke_close_t reason = {
-        .layer = MINKE_LAYER_NETWORK, .code = MINKE_ERROR_CONNECTION_CLOSED, .by_remote = true};
+    minke_close_t reason = {.layer = MINKE_LAYER_NETWORK, .code = MINKE_ERROR_CONNECTION_CLOSED, .by_remote = true};
     strcpy(reason.text, text);
     end->end_at = MINKE_TIME_NEVER;
     drop_chunks(end);

@@ -29,7 +29,7 @@ typedef struct sim_endpoint {
     const char *deaf_to; /* datagrams with this text in them are lost on arrival; NULL: none */
     sim_socket_t sockets[SIM_SOCKETS_MAX];
     uint16_t next_port;
-    uint16_t tcp_port; /* where its node listens for TCP; 0: nowhere */
+    uint16_t tcp_port;           /* where its node listens for TCP; 0: nowhere */
     char addr[MINKE_ADDR_BYTES]; /* of its listener, once it has one */
     /* The application: called for every event but those of sockets. */
     void (*on_event)(void *user, struct sim_endpoint *endpoint, const minke_transport_event_t *event);
