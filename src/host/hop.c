@@ -213,7 +213,8 @@ static void run_request(minke_node_t *node, minke_node_stream_t *s)
         s->state = request;
     }
     const int result = minke__relay_read(node, s, &request->inbox);
-    if (result != MINKE_ERROR_AGAIN) answer_request(node, s, result);
+    if (result == MINKE_ERROR_NO_MEMORY) (void)minke__link_reset(node, s->id, 0);
+    else if (result != MINKE_ERROR_AGAIN) answer_request(node, s, result);
 }
 
 const minke_service_t minke__service_hop = {.protocol = "/libp2p/circuit/relay/0.2.0/hop",

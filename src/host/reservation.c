@@ -263,6 +263,7 @@ static void ask(minke_node_t *node, reservation_t *r, minke_node_connection_t *r
     question_t *q = minke__alloc_zero(&node->env, sizeof *q);
     int error = q != NULL ? MINKE_OK : MINKE_ERROR_NO_MEMORY;
     r->connection = relay->id;
+    r->target.peer = *minke__link_peer(node, relay->below); /* the next try finds this connection, if it is there */
     if (error == MINKE_OK) error = minke__node_open_stream(node, relay, hop_reserve.protocol, &hop_reserve, &s);
     if (error < 0) {
         minke__free(&node->env, q);
@@ -391,13 +392,22 @@ static bool is_our_relay(const minke_node_t *node, const minke_node_connection_t
     return false;
 }
 
-static minke_relay_status_t judge_call(const minke_node_t *node, const minke_node_stream_t *s, int read,
+/* As minke__node_accept judges carriers. */
+static bool has_room(minke_node_t *node)
+{
+    if (!minke__account_is_crowded(node->env.account)) return minke__bytes_admit(node->bytes, true) == MINKE_OK;
+    node->env.counters->memory_refused++;
+    return false;
+}
+
+static minke_relay_status_t judge_call(minke_node_t *node, const minke_node_stream_t *s, int read,
                                        const minke_relay_message_t *message)
 {
     if (read < 0) return MINKE_RELAY_STATUS_MALFORMED_MESSAGE;
     if (message->type != MINKE_STOP_CONNECT) return MINKE_RELAY_STATUS_UNEXPECTED_MESSAGE;
     if (message->peer.id.len == 0) return MINKE_RELAY_STATUS_MALFORMED_MESSAGE;
-    return is_our_relay(node, s->connection) ? MINKE_RELAY_STATUS_OK : MINKE_RELAY_STATUS_PERMISSION_DENIED;
+    if (!is_our_relay(node, s->connection)) return MINKE_RELAY_STATUS_PERMISSION_DENIED;
+    return has_room(node) ? MINKE_RELAY_STATUS_OK : MINKE_RELAY_STATUS_RESOURCE_LIMIT_EXCEEDED;
 }
 
 static void free_call(minke_node_t *node, minke_node_stream_t *s)
@@ -442,7 +452,8 @@ static void run_call(minke_node_t *node, minke_node_stream_t *s)
     }
     call_t *call = s->state;
     const int result = minke__relay_read(node, s, &call->inbox);
-    if (result != MINKE_ERROR_AGAIN) answer_call(node, s, result);
+    if (result == MINKE_ERROR_NO_MEMORY) (void)minke__link_reset(node, s->id, 0);
+    else if (result != MINKE_ERROR_AGAIN) answer_call(node, s, result);
 }
 
 const minke_service_t minke__service_stop = {
