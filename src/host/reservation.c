@@ -37,7 +37,7 @@ typedef struct reservation {
 /* RESERVE on its way: the state of a hop stream. */
 typedef struct question {
     reservation_t *reservation; /* NULL: nobody waits for the answer */
-    minke_relay_inbox_t inbox;
+    minke_frame_inbox_t inbox;
     bool asked;
 } question_t;
 
@@ -189,7 +189,7 @@ static void hold(minke_node_t *node, reservation_t *r, const minke_relay_message
     minke__node_timer_set(node, &r->timer, node->now + refresh_after(node, message->reservation.expire));
 }
 
-static void take_answer(minke_node_t *node, reservation_t *r, const minke_relay_inbox_t *inbox,
+static void take_answer(minke_node_t *node, reservation_t *r, const minke_frame_inbox_t *inbox,
                         const minke_peer_id_t *relay_id)
 {
     minke_relay_message_t message;
@@ -245,7 +245,7 @@ static void question_done(minke_node_t *node, minke_node_stream_t *s)
 {
     question_t *q = s->state;
     reservation_t *r = answered(q);
-    minke__relay_inbox_free(&q->inbox);
+    minke__frame_inbox_free(&q->inbox);
     minke__free(&node->env, q);
     if (r == NULL) return;
     const minke_close_t reason =
@@ -271,7 +271,7 @@ static void ask(minke_node_t *node, reservation_t *r, minke_node_connection_t *r
         fail(node, r, &reason);
         return;
     }
-    minke__relay_inbox_init(&q->inbox, &node->env);
+    minke__frame_inbox_init(&q->inbox, &node->env, MINKE_RELAY_MESSAGE_MAX);
     q->reservation = r;
     s->state = q;
     r->question = s;
@@ -378,7 +378,7 @@ bool minke__node_has_reservations(const minke_node_t *node) { return !minke__lis
 /* ---- who calls: the stop protocol */
 
 typedef struct call {
-    minke_relay_inbox_t inbox;
+    minke_frame_inbox_t inbox;
 } call_t;
 
 /* Only a relay that we reserved at may bring callers: anybody else could pass bytes of his own making for a circuit's.
@@ -415,7 +415,7 @@ static void free_call(minke_node_t *node, minke_node_stream_t *s)
     call_t *call = s->state;
     s->state = NULL;
     if (call == NULL) return;
-    minke__relay_inbox_free(&call->inbox);
+    minke__frame_inbox_free(&call->inbox);
     minke__free(&node->env, call);
 }
 
@@ -447,7 +447,7 @@ static void run_call(minke_node_t *node, minke_node_stream_t *s)
             (void)minke__link_reset(node, s->id, 0);
             return;
         }
-        minke__relay_inbox_init(&call->inbox, &node->env);
+        minke__frame_inbox_init(&call->inbox, &node->env, MINKE_RELAY_MESSAGE_MAX);
         s->state = call;
     }
     call_t *call = s->state;
