@@ -80,7 +80,8 @@ static void write_connections(minke_writer_t *w, const minke_snapshot_t *s)
                                                           [MINKE_PATH_TCP] = "tcp",
                                                           [MINKE_PATH_WEBSOCKET] = "ws",
                                                           [MINKE_PATH_WEBSOCKET_TLS] = "wss",
-                                                          [MINKE_PATH_RELAYED] = "relayed"};
+                                                          [MINKE_PATH_RELAYED] = "relayed",
+[MINKE_PATH_PRIVATE] = "webrtc"};
     write_family(w, name, "gauge", "connections that are up, by path and direction (in, out)");
     for (size_t kind = 0; kind < MINKE_PATH_UNKNOWN; kind++) {
         for (int inbound = 1; inbound >= 0; inbound--) {

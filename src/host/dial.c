@@ -5,6 +5,7 @@
 #include "base/wire.h"
 #include "host/link.h"
 #include "host/reservation.h"
+#include "host/signalling.h"
 #include "webrtc/endpoint.h"
 
 /* RFC 8305 5: the connection attempt delay. */
@@ -94,6 +95,7 @@ static void give_relay_up(minke_node_t *node, const minke_node_attempt_t *a)
 static void drop_attempt(minke_node_t *node, minke_node_attempt_t *a)
 {
     minke__circuit_forget(node, a);
+    minke__signalling_forget(node, a);
     minke__list_remove(&a->siblings);
     minke__list_remove(&a->to_do);
     minke__list_remove(&a->dependant);
@@ -260,19 +262,39 @@ static void begin_direct(minke_node_t *node, minke_node_attempt_t *a)
     else fail_attempt(node, a, MINKE_LAYER_HOST, error, minke_error_text(error));
 }
 
+/* There is a connection: to the relay, or to the peer itself where signals are what it is for. */
+static void go_on_over(minke_node_t *node, minke_node_attempt_t *a, minke_node_connection_t *c)
+{
+    if (a->target.webrtc) minke__signalling_dial(node, a, c);
+    else minke__circuit_dial(node, a, c);
+}
+
+/* One that is there already. */
+static minke_node_connection_t *connection_for(const minke_node_t *node, const minke_node_attempt_t *a)
+{
+    if (a->target.webrtc) return minke__node_connection_to(node, &a->target.destination);
+    minke_node_connection_t *c = a->target.peer.len > 0 ? minke__node_connection_to(node, &a->target.peer) : NULL;
+    return c != NULL && !c->relayed ? c : NULL;
+}
+
+/* The address of the one that has to be made. */
+static bool address_before(const minke_node_attempt_t *a, minke_multiaddr_t *out)
+{
+    if (a->target.webrtc) return minke__target_circuit(&a->address, out) == MINKE_OK;
+    return minke__multiaddr_from_bytes(a->address.bytes, a->target.relay_len, out) == MINKE_OK;
+}
+
 static void begin_relayed(minke_node_t *node, minke_node_attempt_t *a)
 {
-    minke_node_connection_t *relay = a->target.peer.len > 0 ? minke__node_connection_to(node, &a->target.peer) : NULL;
+    minke_node_connection_t *c = connection_for(node, a);
     minke_multiaddr_t address;
     a->state = MINKE_ATTEMPT_RELAY;
-    if (relay != NULL && !relay->relayed) {
-        minke__circuit_dial(node, a, relay);
+    if (c != NULL) {
+        go_on_over(node, a, c);
         return;
     }
     minke_node_dial_t *dial = NULL;
-    if (minke__multiaddr_from_bytes(a->address.bytes, a->target.relay_len, &address) == MINKE_OK) {
-        dial = minke__dial_find(node, minke__dial_quietly(node, &address));
-    }
+    if (address_before(a, &address)) dial = minke__dial_find(node, minke__dial_quietly(node, &address));
     if (dial == NULL) {
         fail_attempt(node, a, MINKE_LAYER_HOST, MINKE_ERROR_NO_MEMORY, "the relay cannot be dialled");
         return;
@@ -444,7 +466,7 @@ void minke__dial_becomes(minke_node_t *node, minke_node_dial_t *dial, minke_node
     c->dial = dial;
     dial->connection = c;
     for (minke_list_t *item; (item = minke__list_pop(&dial->dependants)) != NULL;) {
-        minke__circuit_dial(node, MINKE_CONTAINER(item, minke_node_attempt_t, dependant), c);
+        go_on_over(node, MINKE_CONTAINER(item, minke_node_attempt_t, dependant), c);
     }
 }
 

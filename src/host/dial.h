@@ -3,6 +3,7 @@
  *
  *   address --.   first a name?      RESOLVING     the driver asks DNS, and what comes takes its place
  *             |   over a relay?      RELAY         until there is a connection to the relay; then its answer to CONNECT
+ *             |   and then direct?   RELAY         until there is any connection to the peer; then BELOW: signalling.h
  *             |   webrtc-direct?     BELOW         the transport dials
  *             '-- TCP, WebSocket?    CONNECTING    the driver connects; then BELOW: the upgrade
  *
@@ -66,6 +67,7 @@ struct minke_node_attempt {
     minke_connection_t below;
     minke_connection_t relay; /* the dial to the relay that was made for it; 0: none */
     minke_node_stream_t *hop; /* the question to the relay */
+    void *signalling;         /* of signalling.c; NULL: none */
     minke_time_t started_at;
 };
 

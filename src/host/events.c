@@ -6,6 +6,7 @@
 #include "host/hop.h"
 #include "host/link.h"
 #include "host/reservation.h"
+#include "host/signalling.h"
 
 /* ---- connections come and go ---- */
 
@@ -33,6 +34,7 @@ static bool connected(minke_node_t *node, const minke_transport_event_t *from, m
         fail_without_memory(node, from->connection, dial);
         return false;
     }
+    minke__signalling_connected(node, from->connection);
     if (dial != NULL) {
         minke__dial_becomes(node, dial, c);
         minke__reservations_connected(node, c);
@@ -52,7 +54,9 @@ static bool connected(minke_node_t *node, const minke_transport_event_t *from, m
 static bool closed(minke_node_t *node, const minke_transport_event_t *from, minke_event_t *event)
 {
     minke_node_connection_t *c = minke__node_connection_below(node, from->connection);
+    const bool never_told = minke__signalling_closed(node, from->connection);
     if (c == NULL && minke__dial_lost(node, from->connection, &from->close)) return false;
+    if (c == NULL && never_told) return false;
     if (c == NULL && minke__is_bytes_id(from->connection) && !from->inbound) return false; /* its dial has been told */
     node->event_peer[0] = 0;
     *event = (minke_event_t){.type = MINKE_EVENT_DISCONNECTED,
@@ -79,6 +83,7 @@ bool minke__node_event(minke_node_t *node, const minke_transport_event_t *from, 
     case MINKE_TRANSPORT_STREAM_READABLE:
     case MINKE_TRANSPORT_STREAM_WRITABLE: return minke__node_stream_changed(node, from, event);
     case MINKE_TRANSPORT_STREAM_CLOSED: return minke__node_stream_closed(node, from, event);
+    case MINKE_TRANSPORT_SIGNAL: (void)minke__signalling_signal(node, from); return false;
     case MINKE_TRANSPORT_SOCKET_OPEN:
     case MINKE_TRANSPORT_SOCKET_CLOSE: break; /* the driver's */
     }

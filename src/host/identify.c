@@ -10,7 +10,7 @@
 typedef struct own_addresses {
     minke_multiaddr_t observed;
     size_t n;
-    minke_multiaddr_t listen[8];
+    minke_multiaddr_t listen[MINKE_IDENTIFY_ADDRESSES_MAX];
 } own_addresses_t;
 
 static minke_slice_t text_slice(const char *text) { return (minke_slice_t){(const uint8_t *)text, strlen(text)}; }

@@ -7,6 +7,7 @@
 #include "host/hop.h"
 #include "host/link.h"
 #include "host/reservation.h"
+#include "host/signalling.h"
 #include "webrtc/endpoint.h"
 
 /* ---- services ---- */
@@ -20,6 +21,7 @@ const minke_service_t *minke__node_service(const minke_node_t *node, size_t inde
                {&minke__service_push, true},
                {&minke__service_ping, true},
                {&minke__service_perf, node->serve_perf},
+               {&minke__service_signalling, true},
                {&minke__service_hop, node->hop != NULL},
                {&minke__service_stop, minke__node_has_reservations(node)}};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
@@ -43,10 +45,11 @@ static void init_lists(minke_node_t *node)
 {
     minke_list_t *lists[] = {&node->connections, &node->protocols,      &node->limited,  &node->addresses,
                              &node->waiting,     &node->to_tell,        &node->notices,  &node->dials_to_tell,
-                             &node->released,    &node->attempts_to_do, &node->dialling, &node->reservations};
+                             &node->released,    &node->attempts_to_do, &node->dialling, &node->reservations, &node->signalling};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) minke__list_init(lists[i]);
     minke__map_init(&node->peers, &node->env);
     minke__map_init(&node->below, &node->env);
+    minke__map_init(&node->signalled, &node->env);
     minke__handles_init(&node->dials, &node->env);
     minke__handles_init(&node->attempts, &node->env);
     minke__heap_init(&node->timers, &node->env);
@@ -131,11 +134,13 @@ void minke__node_free(minke_node_t *node)
     }
     minke__free(&node->env, node->noticed);
     minke__free(&node->env, node->texts);
+    minke__signalling_free(node);
     free_carriers(node);
     minke__hop_free(node);
     minke__bytes_free(node->bytes);
     minke__map_free(&node->peers);
     minke__map_free(&node->below);
+    minke__map_free(&node->signalled);
     minke__handles_free(&node->dials);
     minke__handles_free(&node->attempts);
     minke__heap_free(&node->timers);

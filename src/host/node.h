@@ -133,6 +133,10 @@ struct minke_node {
     minke_time_t dial_after;
 
     minke_list_t reservations; /* reservation.h */
+    minke_list_t signalling;   /* signalling.h */
+    minke_map_t signalled;     /* the transport's number of a private connection -> its session there */
+    minke_address_t stun_servers[8];
+    size_t stun_servers_n;
     struct minke_hop *hop;     /* hop.h; NULL: no relay */
     uint64_t unix_base;        /* unix time in seconds at `unix_base_at` */
     minke_time_t unix_base_at;

@@ -14,7 +14,7 @@
 enum { RETRY_FIRST_S = 1, RETRY_MOST_S = 60 };
 /* What is said of a reservation's end is taken within reason: clocks differ. */
 enum { TTL_LEAST_S = 10, TTL_MOST_S = 24 * 3600, REFRESH_BEFORE_S = 300 };
-enum { ADDRESSES_MAX = 8 };
+enum { ADDRESSES_MAX = 16 };
 
 typedef enum reservation_state { WAITING, DIALLING, ASKING, HELD } reservation_state_t;
 
@@ -74,9 +74,9 @@ static void withdraw(minke_node_t *node, reservation_t *r, const minke_close_t *
     }
 }
 
-/* RELAY[/p2p/R] becomes RELAY/p2p/R/p2p-circuit/p2p/us (older js relays leave /p2p/R out). */
+/* RELAY[/p2p/R] becomes RELAY/p2p/R/p2p-circuit[/webrtc]/p2p/us (older js relays leave /p2p/R out). */
 static bool make_address(const minke_node_t *node, const minke_multiaddr_t *relay, const minke_peer_id_t *relay_id,
-                         char text[MINKE_MULTIADDR_TEXT_BYTES])
+                         bool webrtc, char text[MINKE_MULTIADDR_TEXT_BYTES])
 {
     const minke_peer_id_t *self = minke__identity_peer_id(node->transport->identity);
     minke_multiaddr_t address = *relay;
@@ -88,16 +88,17 @@ static bool make_address(const minke_node_t *node, const minke_multiaddr_t *rela
         return false;
     }
     return minke__multiaddr_append(&address, MINKE_MULTIADDR_P2P_CIRCUIT, NULL, 0) == MINKE_OK &&
+           (!webrtc || minke__multiaddr_append(&address, MINKE_MULTIADDR_WEBRTC, NULL, 0) == MINKE_OK) &&
            minke__multiaddr_append(&address, MINKE_MULTIADDR_P2P, self->bytes, self->len) == MINKE_OK &&
            minke__multiaddr_text(&address, text, MINKE_MULTIADDR_TEXT_BYTES) > 0;
 }
 
 /* False: out of memory. */
 static bool announce(minke_node_t *node, reservation_t *r, const minke_multiaddr_t *relay,
-                     const minke_peer_id_t *relay_id)
+                     const minke_peer_id_t *relay_id, bool webrtc)
 {
     char text[MINKE_MULTIADDR_TEXT_BYTES];
-    if (r->addresses_n == ADDRESSES_MAX || !make_address(node, relay, relay_id, text) || is_announced(r, text)) {
+    if (r->addresses_n == ADDRESSES_MAX || !make_address(node, relay, relay_id, webrtc, text) || is_announced(r, text)) {
         return true;
     }
     const bool is_new = !is_announced_at_all(node, text);
@@ -161,15 +162,22 @@ static minke_time_t refresh_after(const minke_node_t *node, uint64_t expire)
     return (ttl / 2 > late ? ttl / 2 : late) * SECOND;
 }
 
+/* One reservation serves both kinds of addresses. */
+static bool announce_both(minke_node_t *node, reservation_t *r, const minke_multiaddr_t *relay,
+                          const minke_peer_id_t *relay_id)
+{
+    return announce(node, r, relay, relay_id, false) && announce(node, r, relay, relay_id, true);
+}
+
 static bool announce_all(minke_node_t *node, reservation_t *r, const minke_relay_message_t *message,
                          const minke_peer_id_t *relay_id)
 {
-    if (!announce(node, r, &r->relay, relay_id)) return false;
+    if (!announce_both(node, r, &r->relay, relay_id)) return false;
     for (size_t i = 0; i < message->reservation.addresses_n; i++) {
         const minke_slice_t raw = message->reservation.addresses[i];
         minke_multiaddr_t address;
         if (minke__multiaddr_from_bytes(raw.data, raw.len, &address) < 0) continue;
-        if (!announce(node, r, &address, relay_id)) return false;
+        if (!announce_both(node, r, &address, relay_id)) return false;
     }
     return true;
 }

@@ -48,3 +48,11 @@ bool minke__direct_username_parse(const char *username, size_t len, minke_direct
     out->client_pwd_len = out->client_ufrag_len;
     return out->version == 1 && out->server_ufrag_len >= PWD_MIN;
 }
+
+void minke__ice_random_chars(const minke_env_t *env, char *out, size_t len)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    minke__random_fill(env, out, len);
+    for (size_t i = 0; i < len; i++) out[i] = alphabet[(uint8_t)out[i] & 63];
+    out[len] = 0;
+}

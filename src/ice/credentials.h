@@ -2,7 +2,7 @@
 #ifndef MINKE_ICE_CREDENTIALS_H
 #define MINKE_ICE_CREDENTIALS_H
 
-#include <minke/types.h>
+#include "base/env.h"
 
 enum { MINKE_ICE_UFRAG_MAX = 256, MINKE_ICE_PWD_MAX = 256 };
 
@@ -35,5 +35,7 @@ typedef struct minke_direct_username {
 bool minke__direct_username_parse(const char *username, size_t len, minke_direct_username_t *out);
 /* All ice-chars, and a length in min .. max. */
 bool minke__ice_chars(const char *text, size_t len, size_t min, size_t max);
+/* `len` of them, and a terminator. */
+void minke__ice_random_chars(const minke_env_t *env, char *out, size_t len);
 
 #endif

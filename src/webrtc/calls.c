@@ -48,6 +48,7 @@ int minke_transport_stats(const minke_transport_t *t, minke_connection_t id, min
     if (c == NULL) return MINKE_ERROR_STALE;
     *stats = (minke_connection_stats_t){.inbound = c->inbound,
                                         .version = c->version,
+                                        .kind = c->private_part != NULL ? MINKE_PATH_PRIVATE : MINKE_PATH_DIRECT,
                                         .layer = layers[c->phase],
                                         .last_step = c->last_step,
                                         .started_at = c->started_at,

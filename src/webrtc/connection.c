@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "webrtc/observe.h"
+#include "webrtc/private.h"
 
 /* After the end of a connection, how long its streams wait for somebody to read what the remote had finished. */
 enum { READER_PATIENCE = 60 * 1000000 };
@@ -71,7 +72,7 @@ static minke_connection_state_t *new_connection(const minke_connection_config_t 
 
 static bool start_dtls(minke_connection_state_t *c, const minke_certhashes_t *expected, minke_time_t now)
 {
-    minke_dtls_options_t options = {.env = c->env, .client = !c->inbound, .handshake_after = c->give_up_at - now};
+    minke_dtls_options_t options = {.env = c->env, .client = c->dtls_client, .handshake_after = c->give_up_at - now};
     if (!charge_handshake(c)) return false;
     if (expected != NULL) {
         options.check_fingerprint = true;
@@ -116,8 +117,28 @@ minke_connection_state_t *minke__connection_dial(const minke_connection_config_t
                                                  minke_connection_t id, minke_time_t give_up_after, minke_time_t now)
 {
     minke_connection_state_t *c = new_connection(config, id, give_up_after, now);
-    if (c != NULL) c->peer = *peer;
+    if (c == NULL) return NULL;
+    c->peer = *peer;
+    c->dtls_client = true;
     return c;
+}
+
+minke_connection_state_t *minke__connection_private(const minke_connection_config_t *config,
+                                                    const minke_peer_id_t *peer, const minke_ice_options_t *ice,
+                                                    bool inbound, minke_connection_t id, minke_time_t give_up_after,
+                                                    minke_time_t now)
+{
+    minke_ice_options_t options = *ice;
+    minke_connection_state_t *c = new_connection(config, id, give_up_after, now);
+    if (c == NULL) return NULL;
+    c->inbound = inbound;
+    c->peer = *peer;
+    options.handshake_after = give_up_after;
+    c->private_part = minke__alloc_zero(c->env, sizeof *c->private_part);
+    c->session = minke__session_new(c->env, c, id, &options, now);
+    if (c->private_part != NULL && c->session != NULL) return c;
+    minke__connection_free(c);
+    return NULL;
 }
 
 void minke__connection_free(minke_connection_state_t *c)
@@ -128,6 +149,7 @@ void minke__connection_free(minke_connection_state_t *c)
     if (c->mux != NULL) minke__mux_free(c->mux);
     if (c->dtls != NULL) minke__dtls_free(c->dtls);
     minke__session_free(c->session);
+    minke__private_free(c->env, c->private_part);
     minke__free(c->env, c->peer_key);
     release_handshake(c);
     assert(c->account.used == sizeof *c + MINKE_BLOCK_OVERHEAD); /* what is left would point to a dead account */
@@ -173,8 +195,8 @@ void minke__connection_answered(minke_connection_state_t *c, minke_ice_session_t
 static bool start_streams(minke_connection_state_t *c)
 {
     minke_mux_options_t options = c->config->mux;
-    options.dtls_client = !c->inbound;
-    options.handshake_channel = true;
+    options.dtls_client = c->dtls_client;
+    options.handshake_channel = c->private_part == NULL;
     c->mux = minke__mux_new(c->env, &options, c->config->streams, c->id);
     if (c->mux == NULL) return false;
     const minke_sctp_user_t user = minke__mux_sctp_user(c->mux);
@@ -187,6 +209,7 @@ static bool start_streams(minke_connection_state_t *c)
 /* Noise starts together with SCTP: the initiator's first message leaves with the first packet that may carry data. */
 static bool start_noise(minke_connection_state_t *c)
 {
+    if (c->private_part != NULL) return true;
     const uint8_t *ours = c->config->fingerprint;
     const uint8_t *theirs = minke__dtls_remote_fingerprint(c->dtls);
     c->setup = minke__setup_new(c->env, c->config->identity, c->inbound, c->inbound ? theirs : ours,
@@ -207,6 +230,15 @@ static void begin_sctp(minke_connection_state_t *c, minke_time_t now)
     minke__sctp_connect(c->sctp, now);
 }
 
+static void open_up(minke_connection_state_t *c)
+{
+    c->phase = MINKE_PHASE_OPEN;
+    c->was_open = true;
+    if (c->inbound) c->env->counters->connections_accepted++;
+    else c->env->counters->connections_dialled++;
+    minke__mux_surface(c->mux);
+}
+
 static void noise_done(minke_connection_state_t *c, minke_time_t now)
 {
     const minke_noise_t *noise = minke__setup_noise(c->setup);
@@ -222,11 +254,7 @@ static void noise_done(minke_connection_state_t *c, minke_time_t now)
     c->setup = NULL;
     minke__trace_peer(c, now);
     step_done(c, MINKE_LAYER_NOISE, &c->noise_at, now);
-    c->phase = MINKE_PHASE_OPEN;
-    c->was_open = true;
-    if (c->inbound) c->env->counters->connections_accepted++;
-    else c->env->counters->connections_dialled++;
-    minke__mux_surface(c->mux);
+    open_up(c);
 }
 
 static void advance_noise(minke_connection_state_t *c, minke_time_t now)
@@ -274,6 +302,8 @@ static void took_too_long(minke_connection_state_t *c, minke_time_t now)
         minke_layer_t layer;
         const char *text;
     } waiting_for[] = {
+        [MINKE_PHASE_SOCKET] = {MINKE_LAYER_NETWORK, "no socket could be opened in time"},
+        [MINKE_PHASE_ICE] = {MINKE_LAYER_ICE, "the remote did not answer the offer in time"},
         [MINKE_PHASE_DTLS] = {MINKE_LAYER_DTLS,
                               "checks are answered, the DTLS handshake is not: is this a webrtc-direct listener?"},
         [MINKE_PHASE_SCTP] =
@@ -284,18 +314,51 @@ static void took_too_long(minke_connection_state_t *c, minke_time_t now)
     fail_with(c, waiting_for[c->phase].layer, MINKE_ERROR_TIMEOUT, waiting_for[c->phase].text, now);
 }
 
+static void open_private(minke_connection_state_t *c, minke_time_t now)
+{
+    minke__mux_set_now(c->mux, now);
+    minke__trace_peer(c, now);
+    open_up(c);
+    if (c->private_part->offerer) (void)minke__mux_open_init(c->mux); /* nobody waits for it, spec/webrtc-private.md 3 */
+}
+
+static bool recv_datagram(minke_connection_state_t *c, uint8_t *data, size_t len, const minke_path_t *path,
+                          minke_time_t now);
+
+/* What has been kept is read by DTLS now. */
+static void begin_private_dtls(minke_connection_state_t *c, minke_time_t now)
+{
+    minke_private_t *p = c->private_part;
+    step_done(c, MINKE_LAYER_ICE, &c->ice_at, now);
+    c->phase = MINKE_PHASE_DTLS;
+    if (!start_dtls(c, &p->fingerprints, now)) {
+        fail_with(c, MINKE_LAYER_DTLS, MINKE_ERROR_NO_MEMORY, "out of memory", now);
+        return;
+    }
+    if (c->dtls_client) minke__dtls_connect(c->dtls, now);
+    for (size_t i = 0; i < p->kept_n; i++) {
+        (void)recv_datagram(c, p->kept[i].data, p->kept[i].len, &p->kept[i].path, now);
+        minke__free(c->env, p->kept[i].data);
+    }
+    p->kept_n = 0;
+}
+
 /* Goes as far up as what has arrived allows. */
 static void advance(minke_connection_state_t *c, minke_time_t now)
 {
     if (c->phase >= MINKE_PHASE_CLOSING || !check_memory(c, now) || !check_layers(c, now)) return;
+    if (minke__private_is_ready(c) && now < c->give_up_at) begin_private_dtls(c, now);
     if (c->phase == MINKE_PHASE_DTLS && minke__dtls_state(c->dtls) == MINKE_DTLS_ESTABLISHED) begin_sctp(c, now);
     if (c->phase == MINKE_PHASE_SCTP && minke__sctp_state(c->sctp) == MINKE_SCTP_ESTABLISHED) {
         step_done(c, MINKE_LAYER_SCTP, &c->sctp_at, now);
         c->phase = MINKE_PHASE_NOISE;
+        if (c->private_part != NULL) open_private(c, now);
     }
     if (c->setup != NULL && c->phase < MINKE_PHASE_OPEN) advance_noise(c, now);
     if (c->phase < MINKE_PHASE_OPEN && now >= c->give_up_at) took_too_long(c, now);
 }
+
+void minke__connection_advance(minke_connection_state_t *c, minke_time_t now) { advance(c, now); }
 
 /* ---- input ---- */
 
@@ -327,6 +390,7 @@ static bool recv_datagram(minke_connection_state_t *c, uint8_t *data, size_t len
 void minke__connection_recv_dtls(minke_connection_state_t *c, const minke_train_t *train, const minke_path_t *path,
                                  minke_time_t now)
 {
+    if (c->phase < MINKE_PHASE_DTLS && c->private_part != NULL) minke__private_keep(c, train, path);
     if (c->dtls == NULL || c->phase >= MINKE_PHASE_CLOSING) return;
     if (c->mux != NULL) minke__mux_set_now(c->mux, now);
     c->bytes_received += train->len;
@@ -485,6 +549,7 @@ static void fill_stream_event(const minke_connection_state_t *c, const minke_mux
 bool minke__connection_event(minke_connection_state_t *c, minke_transport_event_t *event)
 {
     minke_mux_event_t stream_event;
+    if (c->private_part != NULL && minke__private_event(c, event)) return true;
     if (c->was_open && !c->connected_told) {
         c->connected_told = true;
         *event =
@@ -498,8 +563,8 @@ bool minke__connection_event(minke_connection_state_t *c, minke_transport_event_
     if (c->phase < MINKE_PHASE_CLOSING || c->closed_told) return false;
     if (c->was_open && minke__mux_lingers(c->mux)) return false; /* its streams end first */
     c->closed_told = true;
-    /* Nobody was told of an inbound connection that never got through Noise. */
-    if (c->inbound && !c->was_open) return false;
+    /* Nobody was told of an inbound connection that never got through Noise; but whoever answered an offer knows. */
+    if (c->inbound && !c->was_open && c->private_part == NULL) return false;
     *event = (minke_transport_event_t){
         .type = MINKE_TRANSPORT_CLOSED, .connection = c->id, .inbound = c->inbound, .close = c->close};
     return true;

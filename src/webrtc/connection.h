@@ -15,6 +15,8 @@
  *                                                      |
  *                                                     OPEN
  *
+ * A private connection has phases of its own before DTLS, and no Noise: webrtc/private.h.
+ *
  * From any of these: CLOSING (ABORT and close_notify still to be sent), then gone. The endpoint owns connections.
  */
 #ifndef MINKE_WEBRTC_CONNECTION_H
@@ -34,7 +36,7 @@
 
 typedef enum minke_connection_phase {
     MINKE_PHASE_SOCKET, /* dialer: no attempt has its socket yet */
-    MINKE_PHASE_ICE,    /* dialer: no attempt has been answered yet */
+    MINKE_PHASE_ICE,    /* dialer: no attempt has been answered yet; private: no pair, or no description */
     MINKE_PHASE_DTLS,
     MINKE_PHASE_SCTP,
     MINKE_PHASE_NOISE,
@@ -51,9 +53,11 @@ typedef struct minke_connection_state {
     const struct minke_connection_config *config;
     minke_connection_t id;
     bool inbound;
-    int version; /* of webrtc-direct; 0: a dial that nobody has answered yet */
+    bool dtls_client;
+    int version; /* of webrtc-direct; 0: a dial that nobody has answered yet, or private */
     minke_connection_phase_t phase;
 
+    struct minke_private *private_part; /* NULL: webrtc-direct */
     struct minke_dial *dial;      /* attempts under way; NULL before and after, and for a listener */
     minke_ice_session_t *session; /* NULL while dialling, and after a dial that nobody has answered */
     minke_dtls_t *dtls;
@@ -112,6 +116,14 @@ MINKE_MUST_USE minke_connection_state_t *minke__connection_accept(const minke_co
 MINKE_MUST_USE minke_connection_state_t *minke__connection_dial(const minke_connection_config_t *config,
                                                                 const minke_peer_id_t *peer, minke_connection_t id,
                                                                 minke_time_t give_up_after, minke_time_t now);
+/* With a session of a full agent. */
+MINKE_MUST_USE minke_connection_state_t *minke__connection_private(const minke_connection_config_t *config,
+                                                                   const minke_peer_id_t *peer,
+                                                                   const minke_ice_options_t *ice, bool inbound,
+                                                                   minke_connection_t id, minke_time_t give_up_after,
+                                                                   minke_time_t now);
+/* Goes as far up as what is there allows; recv and tick do so themselves. */
+void minke__connection_advance(minke_connection_state_t *connection, minke_time_t now);
 /* An attempt was answered: its session is the connection's, and DTLS begins. */
 void minke__connection_answered(minke_connection_state_t *connection, minke_ice_session_t *session, int version,
                                 const minke_certhashes_t *certhashes, minke_time_t now);

@@ -4,13 +4,14 @@
  *   first byte 0..3    STUN   request:  by the ufrag in USERNAME -> connection, else strangers; a dial's socket
  *                                       has one connection, and no strangers
  *                                       without USERNAME, to a listener that serves STUN -> responder
- *                             response: by address -> connection, else strangers
+ *                             response: by address -> connection, else strangers; a STUN server's by the socket
  *   first byte 20..63  DTLS   ClientHello from a stranger -> new connection; else by address
  *   anything else      not ours
  */
 #include <string.h>
 
 #include "webrtc/dial.h"
+#include "webrtc/private.h"
 #include "webrtc/observe.h"
 
 static bool is_stun(uint8_t first) { return first <= 3; }
@@ -26,6 +27,13 @@ static minke_ice_session_t *asked_for(const minke_transport_t *t, const minke_st
     return minke__endpoint_by_ufrag(t, message->username, len, path);
 }
 
+/* A private connection has its sockets to itself. */
+static minke_ice_session_t *private_session_on(const minke_transport_t *t, minke_socket_t socket)
+{
+    const minke_connection_state_t *c = minke__endpoint_socket_owner(t, socket);
+    return c != NULL && c->private_part != NULL ? c->session : NULL;
+}
+
 static minke_ice_session_t *stun_owner(const minke_transport_t *t, const minke_stun_message_t *message,
                                        const minke_path_t *path)
 {
@@ -33,6 +41,7 @@ static minke_ice_session_t *stun_owner(const minke_transport_t *t, const minke_s
     minke_ice_session_t *session = asks ? asked_for(t, message, path) : NULL;
     if (session != NULL || (asks && minke__endpoint_listens(t, path->socket))) return session;
     session = minke__endpoint_by_path(t, path);
+    if (session == NULL) session = private_session_on(t, path->socket);
     if (session == NULL || asks || message->type == MINKE_STUN_BINDING_INDICATION) return session;
     return minke__ice_expects(session->ice, message->transaction_id) ? session : NULL;
 }

@@ -45,14 +45,6 @@ static void trace(const minke_connection_state_t *c, minke_time_t now, minke_lay
 
 /* ---- credentials ---- */
 
-static void random_ice_chars(const minke_env_t *env, char *out, size_t len)
-{
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    minke__random_fill(env, out, len);
-    for (size_t i = 0; i < len; i++) out[i] = alphabet[(uint8_t)out[i] & 63];
-    out[len] = 0;
-}
-
 static void join(char *out, size_t capacity, const char *a, const char *b)
 {
     minke_writer_t w = minke__writer(out, capacity);
@@ -67,13 +59,13 @@ static void make_credentials(const minke_env_t *env, int version, minke_ice_cred
 {
     enum { RANDOM_CHARS = 32 };
     char random[RANDOM_CHARS + 1];
-    random_ice_chars(env, random, RANDOM_CHARS);
+    minke__ice_random_chars(env, random, RANDOM_CHARS);
     if (version == 1) {
         join(local->ufrag, sizeof local->ufrag, "libp2p+webrtc+v1/", random);
         memcpy(local->pwd, local->ufrag, sizeof local->pwd);
         *remote = *local;
     } else {
-        random_ice_chars(env, local->ufrag, RANDOM_CHARS);
+        minke__ice_random_chars(env, local->ufrag, RANDOM_CHARS);
         memcpy(local->pwd, random, sizeof random);
         join(remote->ufrag, sizeof remote->ufrag, "libp2p+webrtc+v2/", random);
         memcpy(remote->pwd, remote->ufrag, sizeof remote->pwd);

@@ -4,6 +4,7 @@
 
 #include "base/address.h"
 #include "webrtc/dial.h"
+#include "webrtc/private.h"
 
 /* ---- look-ups ---- */
 
@@ -91,12 +92,12 @@ static void learn_path(minke_transport_t *t, minke_ice_session_t *session, const
 
 static void sync_paths(minke_transport_t *t, minke_ice_session_t *session)
 {
-    minke_path_t paths[MINKE_ICE_PAIRS_MAX];
+    minke_path_t paths[MINKE_ICE_FULL_PAIRS_MAX];
     const uint32_t generation = minke__ice_generation(session->ice);
     if (generation == session->ice_generation) return;
     session->ice_generation = generation;
     forget_paths(t, session);
-    const size_t n = minke__ice_pairs(session->ice, paths, MINKE_ICE_PAIRS_MAX);
+    const size_t n = minke__ice_pairs(session->ice, paths, MINKE_ICE_FULL_PAIRS_MAX);
     for (size_t i = 0; i < n; i++) learn_path(t, session, &paths[i]);
 }
 
@@ -183,6 +184,7 @@ void minke__endpoint_remove(minke_transport_t *t, minke_connection_state_t *c)
     minke__list_remove(&c->to_tell);
     minke__handles_remove(&t->connections, c->id);
     if (c->dial != NULL) minke__dial_free(t, c);
+    if (c->private_part != NULL) minke__private_sockets_close(t, c->private_part);
     if (c->session != NULL) minke__endpoint_session_remove(t, c->session);
     c->session = NULL;
     minke__connection_free(c);

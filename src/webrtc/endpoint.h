@@ -14,9 +14,11 @@ typedef struct minke_endpoint_socket {
     minke_list_t to_tell; /* an OPEN or CLOSE event is due */
     minke_socket_t id;
     minke_address_t address; /* to bind to; once open, what it is bound to */
-    minke_connection_t dial; /* 0: a listener */
+    minke_connection_t dial; /* whose it is; 0: a listener */
     bool open_told, opened, closing;
 } minke_endpoint_socket_t;
+
+enum { MINKE_LOCAL_ADDRESSES_MAX = 16 };
 
 /* How many inbound connections came from one address: an IPv4 address, or the /64 of an IPv6 one. */
 typedef struct minke_origin {
@@ -48,6 +50,8 @@ struct minke_transport {
     minke_map_t sockets; /* id -> minke_endpoint_socket_t */
     minke_list_t sockets_to_tell;
     minke_socket_t last_socket;
+    minke_address_t local_addresses[MINKE_LOCAL_ADDRESSES_MAX]; /* of this machine; ports mean nothing */
+    size_t local_addresses_n;
     uint32_t handshakes; /* inbound, not through Noise yet */
 };
 
@@ -81,6 +85,8 @@ const uint8_t *minke__transport_public_key(const minke_transport_t *transport, s
 /* sockets.c. NULL when out of memory. */
 minke_endpoint_socket_t *minke__endpoint_socket_new(minke_transport_t *transport, const minke_address_t *address,
                                                     minke_connection_t dial);
+/* Whose socket it is; NULL: nobody's, or a listener. */
+minke_connection_state_t *minke__endpoint_socket_owner(const minke_transport_t *transport, minke_socket_t id);
 /* False: a dial's own. Nobody may come in over it. */
 bool minke__endpoint_listens(const minke_transport_t *transport, minke_socket_t id);
 void minke__endpoint_socket_close(minke_transport_t *transport, minke_socket_t id);

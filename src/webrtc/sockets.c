@@ -1,6 +1,7 @@
 /* The sockets that a transport asks its caller for: listeners, and one for every attempt of a dial. */
 #include "base/address.h"
 #include "webrtc/dial.h"
+#include "webrtc/private.h"
 
 static minke_endpoint_socket_t *find(const minke_transport_t *t, minke_socket_t id)
 {
@@ -30,6 +31,12 @@ bool minke__endpoint_listens(const minke_transport_t *t, minke_socket_t id)
 {
     const minke_endpoint_socket_t *s = find(t, id);
     return s != NULL && s->dial == 0;
+}
+
+minke_connection_state_t *minke__endpoint_socket_owner(const minke_transport_t *t, minke_socket_t id)
+{
+    const minke_endpoint_socket_t *s = find(t, id);
+    return s != NULL && s->dial != 0 ? minke__endpoint_connection(t, s->dial) : NULL;
 }
 
 static void free_socket(minke_transport_t *t, minke_endpoint_socket_t *s)
@@ -88,10 +95,10 @@ int minke_transport_socket_opened(minke_transport_t *t, minke_socket_t id, const
     s->opened = true;
     s->address = *bound;
     minke_connection_state_t *c = s->dial != 0 ? minke__endpoint_connection(t, s->dial) : NULL;
-    if (c != NULL && c->dial != NULL) {
-        minke__dial_socket_opened(t, c, id, bound, now);
-        minke__endpoint_touch(t, c);
-    }
+    if (c == NULL) return MINKE_OK;
+    if (c->dial != NULL) minke__dial_socket_opened(t, c, id, bound, now);
+    else if (c->private_part != NULL) minke__private_socket_opened(t, c, id, bound, now);
+    minke__endpoint_touch(t, c);
     return MINKE_OK;
 }
 
@@ -113,6 +120,7 @@ void minke_transport_socket_failed(minke_transport_t *t, minke_socket_t id, cons
     free_socket(t, s);
     if (c == NULL) return;
     if (c->dial != NULL) minke__dial_socket_failed(t, c, id, &failure, now);
+    else if (c->private_part != NULL) minke__private_socket_failed(c, id, &failure, now);
     else fail_connection(c, id, &failure, now);
     minke__endpoint_touch(t, c);
 }
