@@ -21,6 +21,7 @@ __assert_fail|__stack_chk_fail
 _GLOBAL_OFFSET_TABLE_|__tls_get_addr|__cpu_model|__cpu_indicator_init|__popcount[sdt]i2
 (ASN1|BN|BIO|BUF|CRYPTO|DH|DSA|DTLS|DTLSv1(_2)?|EC|ECDSA|ECPARAMETERS|ERR|EVP|GENERAL_NAME|HMAC|NCONF|OBJ|OPENSSL|OSSL|PEM|RAND|RSA|SHA256|SSL|TLS|X509|X509V3)_.*
 (i2d|d2i|o2i|i2o)_.*
+json_(loadb|dumpb|delete|object|object_get|object_seed|object_set_new|string|string_value|string_length|integer|integer_value|null)
 LIST
 }
 
@@ -49,6 +50,7 @@ kind_of() {
     pthread_* | thrd_* | mtx_* | cnd_* | tss_* | sem_* | call_once) echo thread ;;
     *printf* | *scanf* | f[a-z]* | put* | get[cs]* | std* | perror) echo stdio ;;
     read | write | open* | close | *env | ioctl | mmap*) echo system ;;
+    json_*) echo "jansson I/O" ;;
     BIO_* | PEM_* | X509_* | CRYPTO_* | RAND_* | SSL_* | ERR_* | EVP_* | ASN1_* | [id]2[id]_*) echo "OpenSSL I/O" ;;
     *) echo unknown ;;
     esac
@@ -109,7 +111,7 @@ self_test() {
     expect pure openssl 'void EVP_MD_CTX_free(void *); void minke_f(void) { EVP_MD_CTX_free(0); }'
     for name in socket sendto sendmmsg recvmsg epoll_wait poll select clock_gettime gettimeofday time nanosleep \
         pthread_mutex_lock thrd_create printf snprintf __printf_chk __snprintf_chk fopen fputs puts write close getenv \
-        timerfd_create BIO_new_file BIO_printf X509_gmtime_adj ERR_print_errors_fp CRYPTO_THREAD_lock_new; do
+        timerfd_create BIO_new_file json_load_file json_dumpf BIO_printf X509_gmtime_adj ERR_print_errors_fp CRYPTO_THREAD_lock_new; do
         expect impure "$name" "int $name(); int minke_f(void) { return $name(); }"
     done
     expect impure stdout 'extern void *stdout; void *minke_f(void) { return stdout; }'

@@ -102,10 +102,15 @@ static void hmac(const EVP_MAC_CTX *template, const void *key, size_t key_len, p
 }
 
 /* Once per connection at most, so it is fetched each time. */
-void minke__sha1(const void *data, size_t len, uint8_t out[20])
+/* Of what is wanted once a connection at most, so the look-up does not count. */
+static void digest_by_name(const char *name, const void *data, size_t len, uint8_t *out)
 {
-    require(EVP_Q_digest(NULL, "SHA1", NULL, len > 0 ? data : "", len, out, NULL) == 1);
+    require(EVP_Q_digest(NULL, name, NULL, len > 0 ? data : "", len, out, NULL) == 1);
 }
+
+void minke__sha384(const void *data, size_t len, uint8_t out[48]) { digest_by_name("SHA384", data, len, out); }
+void minke__sha512(const void *data, size_t len, uint8_t out[64]) { digest_by_name("SHA512", data, len, out); }
+void minke__sha1(const void *data, size_t len, uint8_t out[20]) { digest_by_name("SHA1", data, len, out); }
 
 void minke__hmac_sha1(const void *key, size_t key_len, const void *data, size_t len, uint8_t out[20])
 {

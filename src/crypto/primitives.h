@@ -7,6 +7,9 @@
 void minke__sha256(const void *data, size_t len, uint8_t out[32]);
 /* Two pieces as one message. */
 void minke__sha256_2(const void *a, size_t a_len, const void *b, size_t b_len, uint8_t out[32]);
+/* For certificates whose fingerprint somebody else has chosen the hash of. */
+void minke__sha384(const void *data, size_t len, uint8_t out[48]);
+void minke__sha512(const void *data, size_t len, uint8_t out[64]);
 /* For what others have laid down with it: WebSocket's handshake, where it protects nothing (RFC 6455 10.8). */
 void minke__sha1(const void *data, size_t len, uint8_t out[20]);
 void minke__hmac_sha1(const void *key, size_t key_len, const void *data, size_t len, uint8_t out[20]);
