@@ -1,11 +1,49 @@
 #include "reach.h"
 
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STUN_SERVERS_MAX = 8 };
+
 static const char *ca_file, *dns_servers;
+static minke_address_t stun_servers[STUN_SERVERS_MAX];
+static size_t stun_servers_n;
+
+/* 192.0.2.1:3478, [2001:db8::1]:3478 */
+static bool read_address(const char *text, minke_address_t *out)
+{
+    char ip[INET6_ADDRSTRLEN + 2];
+    const char *colon = strrchr(text, ':');
+    const size_t len = colon != NULL ? (size_t)(colon - text) : sizeof ip;
+    if (len == 0 || len >= sizeof ip) return false;
+    const bool brackets = text[0] == '[' && text[len - 1] == ']' && len > 2;
+    memcpy(ip, text + (brackets ? 1 : 0), len);
+    ip[brackets ? len - 2 : len] = 0;
+    char *end;
+    const unsigned long port = strtoul(colon + 1, &end, 10);
+    if (*end != 0 || port == 0 || port > UINT16_MAX) return false;
+    *out = (minke_address_t){.family = brackets ? MINKE_FAMILY_IP6 : MINKE_FAMILY_IP4, .port = (uint16_t)port};
+    return inet_pton(brackets ? AF_INET6 : AF_INET, ip, out->ip) == 1;
+}
+
+static bool add_stun_server(const char *text)
+{
+    if (stun_servers_n == STUN_SERVERS_MAX || !read_address(text, &stun_servers[stun_servers_n])) {
+        cli_complain("--stun takes an address and a port, as in 192.0.2.1:3478 or [2001:db8::1]:3478, %d times at most, "
+                     "not '%s'",
+                     STUN_SERVERS_MAX, text);
+        return false;
+    }
+    stun_servers_n++;
+    return true;
+}
 
 bool cli_reach_option(int c, const char *value)
 {
     if (c == CLI_OPTION_CA) ca_file = value;
     else if (c == CLI_OPTION_DNS) dns_servers = value;
+    else if (c == CLI_OPTION_STUN) return add_stun_server(value);
     else return false;
     return true;
 }
@@ -14,4 +52,6 @@ void cli_reach(minke_host_options_t *options)
 {
     options->ca_file = ca_file;
     options->dns_servers = dns_servers;
+    options->stun_servers = stun_servers;
+    options->stun_servers_n = stun_servers_n;
 }

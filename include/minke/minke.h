@@ -41,6 +41,10 @@ typedef struct minke_host_options {
     const char *dns_servers;     /**< whom to ask for names, such as "127.0.0.1:5353,[::1]:53", instead of the system's
                                     servers and without its search list; the hosts file counts in any case. Copied.
                                     Default NULL: the system's */
+    const minke_address_t *stun_servers; /**< asked for our address as others see it, when a private connection is made
+                                            (/p2p-circuit/webrtc): at most 8, copied. Default NULL: nobody is asked, and
+                                            peers behind NATs are found only from outside of them */
+    size_t stun_servers_n;
     minke_relay_options_t relay; /**< be a circuit relay, and its limits. Default: none, and those of a public one */
 } minke_host_options_t;
 
@@ -138,7 +142,8 @@ MINKE_API MINKE_MUST_USE int minke_dial(minke_host_t *host, const char *multiadd
  * Dials a peer at one or several of its addresses, up to MINKE_DIAL_ADDRESSES_MAX. CONNECTED or DISCONNECTED follows.
  * They may be of any kind: webrtc-direct (see minke_transport_dial, and `version`), /tcp/.., /tcp/../ws, /tcp/../wss or
  * /tls/ws with a certificate that this machine trusts, with /dns, /dns4 or /dns6 instead of the IP address,
- * /dnsaddr/.., and over a relay: RELAY/p2p-circuit/p2p/PEER with any of these as RELAY. The relay is connected to first
+ * /dnsaddr/.., over a relay: RELAY/p2p-circuit/p2p/PEER with any of these as RELAY, and by its help directly:
+ * RELAY/p2p-circuit/webrtc/p2p/PEER (WebRTC between peers that nobody can dial). The relay is connected to first
  * where there is no connection to it.
  *
  * Where all are webrtc-direct the first that answers is it; otherwise they are tried 250 ms apart, or at once when one

@@ -34,6 +34,16 @@ static int copy_text(const minke_env_t *env, const char *text, char **copy)
     return MINKE_OK;
 }
 
+/* What private connections offer: no wildcard stands for them. */
+static void read_interfaces(minke_host_t *host)
+{
+    enum { OF_FAMILY_MAX = 8 };
+    minke_address_t all[2 * OF_FAMILY_MAX];
+    size_t n = minke__interface_addresses(MINKE_FAMILY_IP6, all, OF_FAMILY_MAX);
+    n += minke__interface_addresses(MINKE_FAMILY_IP4, all + n, OF_FAMILY_MAX);
+    minke_transport_local_addresses(host->node->transport, all, n);
+}
+
 minke_host_t *minke_host_new(const minke_host_options_t *options)
 {
     minke_host_options_t chosen;
@@ -56,6 +66,7 @@ minke_host_t *minke_host_new(const minke_host_options_t *options)
     minke__map_init(&host->attempts, &node->env);
     minke__handles_init(&host->watches, &node->env);
     minke__list_init(&host->listeners);
+    read_interfaces(host);
     minke__list_init(&host->carriers);
     host->look_again_at = MINKE_TIME_NEVER;
     host->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -147,6 +158,8 @@ static int add_socket(minke_host_t *host, minke_socket_t id, const minke_address
         return MINKE_ERROR_SYSTEM;
     }
     const minke_address_t bound = s->udp.bound;
+    const minke_connection_state_t *owner = minke__endpoint_socket_owner(host->node->transport, id);
+    if (owner != NULL && owner->private_part != NULL) read_interfaces(host);
     if (minke_transport_socket_opened(host->node->transport, id, &bound, host->now) < 0) {
         free_socket(host, s);
         return MINKE_OK;

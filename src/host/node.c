@@ -74,7 +74,7 @@ static minke_byte_endpoint_t *new_bytes(const minke_node_t *node)
 
 int minke__node_new(const minke_host_options_t *options, minke_time_t now, minke_node_t **out)
 {
-    if (strlen(options->agent) > 128) return MINKE_ERROR_INVALID;
+    if (strlen(options->agent) > 128 || options->stun_servers_n > MINKE_STUN_SERVERS_MAX) return MINKE_ERROR_INVALID;
     minke_transport_t *transport;
     const int error = minke_transport_new(&options->transport, &transport);
     if (error < 0) return error;
@@ -90,6 +90,8 @@ int minke__node_new(const minke_host_options_t *options, minke_time_t now, minke
     node->identify = options->identify;
     node->dial_after = transport->options.dial_after;
     memcpy(node->agent, options->agent, strlen(options->agent));
+    node->stun_servers_n = options->stun_servers_n;
+    for (size_t i = 0; i < node->stun_servers_n; i++) node->stun_servers[i] = options->stun_servers[i];
     init_lists(node);
     node->bytes = new_bytes(node);
     if (options->relay.serve && node->bytes != NULL) node->hop = minke__hop_new(node, &options->relay);

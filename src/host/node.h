@@ -103,6 +103,8 @@ typedef struct minke_node_text {
     char text[]; /* terminated */
 } minke_node_text_t;
 
+enum { MINKE_STUN_SERVERS_MAX = 8 };
+
 struct minke_node {
     minke_env_t env;
     minke_transport_t *transport;
@@ -135,7 +137,7 @@ struct minke_node {
     minke_list_t reservations; /* reservation.h */
     minke_list_t signalling;   /* signalling.h */
     minke_map_t signalled;     /* the transport's number of a private connection -> its session there */
-    minke_address_t stun_servers[8];
+    minke_address_t stun_servers[MINKE_STUN_SERVERS_MAX];
     size_t stun_servers_n;
     struct minke_hop *hop;     /* hop.h; NULL: no relay */
     uint64_t unix_base;        /* unix time in seconds at `unix_base_at` */

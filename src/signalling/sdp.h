@@ -24,11 +24,11 @@ enum {
 typedef enum minke_sdp_kind { MINKE_SDP_OFFER, MINKE_SDP_ANSWER } minke_sdp_kind_t;
 
 /* Who begins the DTLS handshake (RFC 8842 5). */
-typedef enum minke_setup {
-    MINKE_SETUP_ACTPASS, /* the answerer chooses: in offers alone */
-    MINKE_SETUP_ACTIVE,  /* whoever says so is the DTLS client */
-    MINKE_SETUP_PASSIVE  /* and the server */
-} minke_setup_t;
+typedef enum minke_sdp_setup {
+    MINKE_SDP_ACTPASS, /* the answerer chooses: in offers alone */
+    MINKE_SDP_ACTIVE,  /* whoever says so is the DTLS client */
+    MINKE_SDP_PASSIVE  /* and the server */
+} minke_sdp_setup_t;
 
 /* ---- ours */
 
@@ -36,7 +36,7 @@ typedef struct minke_local_description {
     const minke_ice_credentials_t *credentials;
     const uint8_t *fingerprint; /* SHA-256 of our certificate, 32 bytes */
     uint64_t session_id;        /* random, below 2^63 (RFC 9429 5.2.1) */
-    minke_setup_t setup;        /* ACTPASS: an offer */
+    minke_sdp_setup_t setup;        /* ACTPASS: an offer */
     const char *mid;            /* terminated: "0" in an offer, in an answer that of the offer. "": none is written */
     uint64_t max_message_size;  /* bytes that we can receive; 0: no limit */
 } minke_local_description_t;
@@ -51,7 +51,7 @@ MINKE_MUST_USE int minke__sdp_write(const minke_local_description_t *description
 typedef struct minke_remote_description {
     minke_ice_credentials_t credentials;
     minke_fingerprints_t fingerprints; /* at least one */
-    minke_setup_t setup;               /* not ACTPASS in an answer */
+    minke_sdp_setup_t setup;               /* not ACTPASS in an answer */
     char mid[MINKE_SDP_MID_MAX + 1];   /* terminated; "": it has none */
     uint16_t sctp_port;                /* 5000 if it does not say */
     uint64_t max_message_size;         /* 65536 if it does not say; 0: no limit (RFC 8841 6) */
@@ -76,6 +76,6 @@ typedef struct minke_remote_description {
 MINKE_MUST_USE int minke__sdp_read(minke_sdp_kind_t kind, const uint8_t *text, size_t len,
                                    minke_remote_description_t *out, const char **why);
 /* What an answer says to an offer's setup: active, as the RFC asks, unless the offerer insists on being that. */
-minke_setup_t minke__sdp_answer_setup(minke_setup_t offer);
+minke_sdp_setup_t minke__sdp_answer_setup(minke_sdp_setup_t offer);
 
 #endif

@@ -208,18 +208,18 @@ static int choose_fingerprints(description_t *d, minke_remote_description_t *out
     return MINKE_OK;
 }
 
-static int read_setup(description_t *d, minke_sdp_kind_t kind, minke_setup_t *out)
+static int read_setup(description_t *d, minke_sdp_kind_t kind, minke_sdp_setup_t *out)
 {
     const minke_slice_t value = d->media.setup.data != NULL ? d->media.setup : d->session.setup;
     if (value.data == NULL) return refuse(d, MINKE_ERROR_MALFORMED, "a=setup: there is none");
     if (minke__text_is_caseless(value, "holdconn")) {
         return refuse(d, MINKE_ERROR_UNSUPPORTED, "a=setup: holdconn, so no connection is wanted");
     }
-    if (minke__text_is_caseless(value, "actpass")) *out = MINKE_SETUP_ACTPASS;
-    else if (minke__text_is_caseless(value, "active")) *out = MINKE_SETUP_ACTIVE;
-    else if (minke__text_is_caseless(value, "passive")) *out = MINKE_SETUP_PASSIVE;
+    if (minke__text_is_caseless(value, "actpass")) *out = MINKE_SDP_ACTPASS;
+    else if (minke__text_is_caseless(value, "active")) *out = MINKE_SDP_ACTIVE;
+    else if (minke__text_is_caseless(value, "passive")) *out = MINKE_SDP_PASSIVE;
     else return refuse(d, MINKE_ERROR_MALFORMED, "a=setup: expected actpass, active or passive");
-    if (kind == MINKE_SDP_ANSWER && *out == MINKE_SETUP_ACTPASS) {
+    if (kind == MINKE_SDP_ANSWER && *out == MINKE_SDP_ACTPASS) {
         return refuse(d, MINKE_ERROR_MALFORMED, "a=setup: actpass in an answer, which must choose active or passive");
     }
     return MINKE_OK;
@@ -288,7 +288,7 @@ int minke__sdp_read(minke_sdp_kind_t kind, const uint8_t *text, size_t len, mink
     return error;
 }
 
-minke_setup_t minke__sdp_answer_setup(minke_setup_t offer)
+minke_sdp_setup_t minke__sdp_answer_setup(minke_sdp_setup_t offer)
 {
-    return offer == MINKE_SETUP_ACTIVE ? MINKE_SETUP_PASSIVE : MINKE_SETUP_ACTIVE;
+    return offer == MINKE_SDP_ACTIVE ? MINKE_SDP_PASSIVE : MINKE_SDP_ACTIVE;
 }

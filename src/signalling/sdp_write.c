@@ -17,11 +17,11 @@ static void write_number_line(minke_writer_t *w, const char *name, uint64_t valu
     minke__write_text(w, "\r\n");
 }
 
-static const char *setup_text(minke_setup_t setup)
+static const char *setup_text(minke_sdp_setup_t setup)
 {
     switch (setup) {
-    case MINKE_SETUP_ACTIVE: return "active";
-    case MINKE_SETUP_PASSIVE: return "passive";
+    case MINKE_SDP_ACTIVE: return "active";
+    case MINKE_SDP_PASSIVE: return "passive";
     default: return "actpass";
     }
 }
