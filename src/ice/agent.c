@@ -1,6 +1,7 @@
 #include "ice/agent_state.h"
 
 #include "base/address.h"
+#include "ice/full.h"
 
 #include <assert.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 enum { ANSWERS_MAX = 16 };
 
 static const minke_time_t default_handshake_after = 10 * 1000 * 1000;
+static const minke_time_t default_full_handshake_after = 20 * 1000 * 1000;
 static const minke_time_t default_consent_after = 30 * 1000 * 1000;
 static const minke_time_t default_keepalive_after = 5 * 1000 * 1000;
 static const minke_time_t longest_after = MINKE_TIME_NEVER / 4; /* for ever, with room for jitter */
@@ -55,18 +57,22 @@ minke_ice_agent_t *minke__ice_new(const minke_env_t *env, const minke_ice_option
     agent->remote = keep_credentials(&at, &options->remote);
     agent->consent_after = or_default(options->consent_after, default_consent_after);
     agent->keepalive_after = or_default(options->keepalive_after, default_keepalive_after);
-    agent->handshake_at = minke__ice_later(now, or_default(options->handshake_after, default_handshake_after));
+    const minke_time_t default_after = options->full ? default_full_handshake_after : default_handshake_after;
+    agent->handshake_at = minke__ice_later(now, or_default(options->handshake_after, default_after));
     agent->received_at = now;
     agent->keepalive_at = MINKE_TIME_NEVER;
     agent->keepalive_sent_at = MINKE_TIME_NEVER;
     minke__random_fill(env, &agent->tie_breaker, sizeof agent->tie_breaker);
     minke__answers_init(&agent->answers, env, ANSWERS_MAX);
-    return agent;
+    if (!options->full || minke__full_new(agent, options) == MINKE_OK) return agent;
+    minke__free(env, agent);
+    return NULL;
 }
 
 void minke__ice_free(minke_ice_agent_t *agent)
 {
     if (agent == NULL) return;
+    minke__full_free(agent);
     minke__answers_free(&agent->answers);
     minke__free(agent->env, agent->pairs);
     minke__free(agent->env, agent);
@@ -170,7 +176,7 @@ void minke__ice_fail(minke_ice_agent_t *agent, const minke_close_t *reason, mink
 
 int minke__ice_add_pair(minke_ice_agent_t *agent, const minke_path_t *path, minke_time_t now)
 {
-    if (agent->state == MINKE_ICE_FAILED) return MINKE_ERROR_STATE;
+    if (agent->state == MINKE_ICE_FAILED || agent->full != NULL) return MINKE_ERROR_STATE;
     if (minke__ice_find_pair(agent, path) != NULL) return MINKE_ERROR_EXISTS;
     if (agent->pairs_n == MINKE_ICE_PAIRS_MAX) return MINKE_ERROR_LIMIT;
     minke_ice_pair_t *pair = minke__ice_obtain_pair(agent, path, now);
@@ -200,7 +206,7 @@ static minke_ice_pair_t *adopt(minke_ice_agent_t *agent, const minke_stranger_t 
 
 int minke__ice_adopt_stranger(minke_ice_agent_t *agent, const minke_stranger_t *stranger, minke_time_t now)
 {
-    if (agent->state == MINKE_ICE_FAILED) return MINKE_ERROR_STATE;
+    if (agent->state == MINKE_ICE_FAILED || agent->full != NULL) return MINKE_ERROR_STATE;
     minke_ice_pair_t *pair = adopt(agent, stranger, now);
     if (pair == NULL) return MINKE_ERROR_NO_MEMORY;
     if (stranger->checked && pair->awaiting && pair->tries == 0)
@@ -210,6 +216,10 @@ int minke__ice_adopt_stranger(minke_ice_agent_t *agent, const minke_stranger_t *
 
 void minke__ice_remove_pair(minke_ice_agent_t *agent, const minke_path_t *path, minke_time_t now)
 {
+    if (agent->full != NULL) {
+        minke__full_remove_pair(agent, path, now);
+        return;
+    }
     minke_ice_pair_t *pair = minke__ice_find_pair(agent, path);
     if (pair == NULL) return;
     remove_pair(agent, pair, now);
@@ -223,6 +233,7 @@ void minke__ice_remove_pair(minke_ice_agent_t *agent, const minke_path_t *path, 
 
 bool minke__ice_selected(const minke_ice_agent_t *agent, minke_path_t *path)
 {
+    if (agent->full != NULL) return minke__full_selected(agent, path);
     const minke_ice_pair_t *pair = minke__ice_selected_pair(agent);
     if (pair == NULL) return false;
     *path = pair->path;
@@ -231,11 +242,13 @@ bool minke__ice_selected(const minke_ice_agent_t *agent, minke_path_t *path)
 
 bool minke__ice_knows(const minke_ice_agent_t *agent, const minke_path_t *path)
 {
+    if (agent->full != NULL) return minke__full_knows(agent, path);
     return minke__ice_find_pair(agent, path) != NULL;
 }
 
 size_t minke__ice_may_send(const minke_ice_agent_t *agent)
 {
+    if (agent->full != NULL) return agent->state == MINKE_ICE_CONNECTED && agent->full->selected >= 0 ? SIZE_MAX : 0;
     const minke_ice_pair_t *pair = minke__ice_selected_pair(agent);
     if (pair == NULL || agent->state == MINKE_ICE_FAILED) return 0;
     if (pair->validated) return SIZE_MAX;
@@ -252,6 +265,10 @@ void minke__ice_sent(minke_ice_agent_t *agent, size_t len)
 void minke__ice_received(minke_ice_agent_t *agent, const minke_path_t *path, size_t len, bool authentic,
                          minke_time_t now)
 {
+    if (agent->full != NULL) {
+        minke__full_received(agent, path, authentic, now);
+        return;
+    }
     minke_ice_pair_t *pair = minke__ice_find_pair(agent, path);
     if (pair == NULL || agent->state == MINKE_ICE_FAILED) return;
     if (!pair->validated) pair->received += len;
@@ -269,6 +286,7 @@ uint32_t minke__ice_generation(const minke_ice_agent_t *agent) { return agent->g
 
 size_t minke__ice_validated_pairs(const minke_ice_agent_t *agent)
 {
+    if (agent->full != NULL) return minke__full_validated_pairs(agent);
     size_t n = 0;
     for (size_t i = 0; i < agent->pairs_n; i++) n += agent->pairs[i].validated;
     return n;
@@ -276,6 +294,7 @@ size_t minke__ice_validated_pairs(const minke_ice_agent_t *agent)
 
 size_t minke__ice_pairs(const minke_ice_agent_t *agent, minke_path_t *paths, size_t capacity)
 {
+    if (agent->full != NULL) return minke__full_pairs(agent, paths, capacity);
     const size_t n = agent->pairs_n < capacity ? agent->pairs_n : capacity;
     for (size_t i = 0; i < n; i++) paths[i] = agent->pairs[i].path;
     return n;

@@ -1,5 +1,5 @@
 /* Binding Requests and responses: what comes in, what goes out, and which pair carries data as a result. */
-#include "ice/agent_state.h"
+#include "ice/full.h"
 
 #include <string.h>
 
@@ -149,6 +149,7 @@ static bool recv_request(minke_ice_agent_t *agent, const minke_stun_message_t *r
 
 bool minke__ice_expects(const minke_ice_agent_t *agent, const uint8_t transaction_id[12])
 {
+    if (agent->full != NULL) return minke__full_expects(agent, transaction_id);
     return find_transaction(agent, transaction_id) != NULL;
 }
 
@@ -180,6 +181,7 @@ bool minke__ice_recv(minke_ice_agent_t *agent, const minke_stun_message_t *messa
                      minke_time_t now)
 {
     if (agent->state == MINKE_ICE_FAILED) return false;
+    if (agent->full != NULL) return minke__full_recv(agent, message, path, now);
     switch (message->type) {
     case MINKE_STUN_BINDING_REQUEST: return recv_request(agent, message, path, now);
     case MINKE_STUN_BINDING_SUCCESS:
@@ -240,6 +242,7 @@ size_t minke__ice_transmit(minke_ice_agent_t *agent, uint8_t *out, size_t capaci
     if (agent->state == MINKE_ICE_FAILED) return 0;
     const size_t answer_len = minke__answers_pop(&agent->answers, out, capacity, path);
     if (answer_len > 0) return answer_len;
+    if (agent->full != NULL) return minke__full_transmit(agent, out, capacity, path, now);
     for (size_t i = 0; i < agent->pairs_n; i++) {
         minke_ice_pair_t *pair = &agent->pairs[i];
         if (pair->check_at > now) continue;

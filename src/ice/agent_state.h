@@ -36,6 +36,7 @@ struct minke_ice_agent {
     uint32_t generation;
     uint64_t tie_breaker;
     minke_answers_t answers;
+    struct minke_ice_full *full; /* NULL: direct */
     minke_time_t consent_after, keepalive_after;
     minke_time_t handshake_at;       /* while CHECKING: failed then */
     minke_time_t received_at;        /* the last authentic sign of life, on any pair */
@@ -81,6 +82,10 @@ static inline bool minke__ice_since(minke_time_t at, minke_time_t after, minke_t
 {
     return minke__ice_later(at, after) <= now;
 }
+/* The ordinary interval from now, jittered by a fifth. */
 void minke__ice_arm_keepalive(minke_ice_agent_t *agent, minke_time_t now);
+/* From an unanswered keep-alive to the next. */
+minke_time_t minke__ice_ask_again_after(const minke_ice_agent_t *agent);
+void minke__ice_fail_consent(minke_ice_agent_t *agent, minke_time_t now);
 
 #endif

@@ -12,7 +12,7 @@
  * meanwhile, it is set again, counted from there. So traffic costs no timer, and a busy connection wakes up once in a
  * few seconds.
  */
-#include "ice/agent_state.h"
+#include "ice/full.h"
 
 static const minke_time_t ask_again_min = 1000 * 1000;
 static const minke_time_t ask_again_max = 2500 * 1000;
@@ -27,9 +27,20 @@ static const minke_close_t only_an_echo = {MINKE_LAYER_ICE, MINKE_ERROR_TIMEOUT,
                                            "our own checks came back: what is at this address sends back all that it "
                                            "gets, and is no listener"};
 
+void minke__ice_fail_consent(minke_ice_agent_t *agent, minke_time_t now)
+{
+    const bool usual = agent->consent_after == 30 * 1000 * 1000;
+    minke__ice_fail(agent, usual ? &consent_lost : &consent_lost_otherwise, now);
+}
+
 static minke_time_t random_between(const minke_env_t *env, minke_time_t min, minke_time_t max)
 {
     return min + minke__random_u32(env) % (max - min + 1);
+}
+
+minke_time_t minke__ice_ask_again_after(const minke_ice_agent_t *agent)
+{
+    return random_between(agent->env, ask_again_min, ask_again_max);
 }
 
 static minke_time_t jittered(const minke_ice_agent_t *agent)
@@ -67,9 +78,7 @@ static void keepalive_due(minke_ice_agent_t *agent, minke_time_t now)
         minke__trace(agent->env, now, agent->connection, MINKE_TRACE_ICE_SILENT, NULL, now - agent->received_at);
     }
     send_keepalive(agent, now);
-    const minke_time_t after =
-        silent ? random_between(agent->env, ask_again_min, ask_again_max) : agent->keepalive_interval;
-    agent->keepalive_at = minke__ice_later(now, after);
+    agent->keepalive_at = minke__ice_later(now, silent ? minke__ice_ask_again_after(agent) : agent->keepalive_interval);
 }
 
 static minke_time_t consent_at(const minke_ice_agent_t *agent)
@@ -79,12 +88,15 @@ static minke_time_t consent_at(const minke_ice_agent_t *agent)
 
 void minke__ice_tick(minke_ice_agent_t *agent, minke_time_t now)
 {
+    if (agent->full != NULL) {
+        minke__full_tick(agent, now);
+        return;
+    }
     if (agent->state == MINKE_ICE_CHECKING && agent->handshake_at <= now)
         minke__ice_fail(agent, agent->reflected ? &only_an_echo : &no_answer, now);
     if (agent->state != MINKE_ICE_CONNECTED) return;
     if (consent_at(agent) <= now) {
-        const bool usual = agent->consent_after == 30 * 1000 * 1000;
-        minke__ice_fail(agent, usual ? &consent_lost : &consent_lost_otherwise, now);
+        minke__ice_fail_consent(agent, now);
         return;
     }
     if (agent->keepalive_at <= now) keepalive_due(agent, now);
@@ -95,6 +107,7 @@ static minke_time_t earlier(minke_time_t a, minke_time_t b) { return a < b ? a :
 minke_time_t minke__ice_deadline(const minke_ice_agent_t *agent)
 {
     if (agent->state == MINKE_ICE_FAILED) return MINKE_TIME_NEVER;
+    if (agent->full != NULL) return minke__full_deadline(agent);
     minke_time_t at =
         agent->state == MINKE_ICE_CHECKING ? agent->handshake_at : earlier(agent->keepalive_at, consent_at(agent));
     for (size_t i = 0; i < agent->pairs_n; i++) at = earlier(at, agent->pairs[i].check_at);

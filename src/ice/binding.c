@@ -22,7 +22,7 @@ size_t minke__check_write(const minke_check_t *check, uint8_t *out, size_t capac
     minke__stun_write_username(&w, check->left, check->left_len, check->right, check->right_len);
     minke__stun_write_role(&w, check->controlling, check->tie_breaker);
     if (check->use_candidate) minke__stun_write_use_candidate(&w);
-    minke__stun_write_priority(&w, check_priority);
+    minke__stun_write_priority(&w, check->priority != 0 ? check->priority : check_priority);
     return minke__stun_finish(&w, check->pwd, check->pwd_len) ? w.len : 0;
 }
 

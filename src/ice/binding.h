@@ -24,6 +24,7 @@ typedef struct minke_check {
     size_t left_len, right_len, pwd_len;
     bool controlling, use_candidate;
     uint64_t tie_breaker;
+    uint32_t priority; /* 0: that of a lone peer-reflexive candidate, 6effffff */
 } minke_check_t;
 
 /* Its length; 0 when it does not fit. */

@@ -34,6 +34,23 @@ static bool parse_mapped_address(minke_stun_message_t *m, minke_reader_t value)
     return true;
 }
 
+/* NATs have been seen to rewrite it (RFC 8489 14.1), so what is wrong with it is no fault of the sender's. */
+static void note_plain_mapped_address(minke_stun_message_t *m, minke_reader_t value)
+{
+    minke_address_t address = {.family = 0};
+    (void)minke__read_u8(&value);
+    const uint8_t family = minke__read_u8(&value);
+    address.port = minke__read_u16(&value);
+    if (family != MINKE_STUN_FAMILY_IP4 && family != MINKE_STUN_FAMILY_IP6) return;
+    address.family = family == MINKE_STUN_FAMILY_IP4 ? MINKE_FAMILY_IP4 : MINKE_FAMILY_IP6;
+    const size_t ip_len = minke__ip_len(address.family);
+    const uint8_t *ip = minke__read_bytes(&value, ip_len);
+    if (m->has_plain_mapped_address || !minke__reader_done(&value)) return;
+    memcpy(address.ip, ip, ip_len);
+    m->plain_mapped_address = address;
+    m->has_plain_mapped_address = true;
+}
+
 static bool parse_error_code(minke_stun_message_t *m, minke_reader_t value)
 {
     (void)minke__read_u16(&value);
@@ -88,7 +105,7 @@ static bool parse_attribute(minke_stun_message_t *m, uint16_t type, minke_reader
     case MINKE_STUN_ATTRIBUTE_USE_CANDIDATE: m->use_candidate = true; return value.len == 0;
     case MINKE_STUN_ATTRIBUTE_ICE_CONTROLLED: return m->ice_controlled || parse_role(m, false, value);
     case MINKE_STUN_ATTRIBUTE_ICE_CONTROLLING: return m->ice_controlling || parse_role(m, true, value);
-    case MINKE_STUN_ATTRIBUTE_MAPPED_ADDRESS:
+    case MINKE_STUN_ATTRIBUTE_MAPPED_ADDRESS: note_plain_mapped_address(m, value); return true;
     case MINKE_STUN_ATTRIBUTE_UNKNOWN_ATTRIBUTES: return true;
     default: note_unknown(m, type); return true;
     }

@@ -35,6 +35,8 @@ typedef struct minke_stun_message {
     bool use_candidate;
     bool has_mapped_address;
     minke_address_t mapped_address; /* XOR-MAPPED-ADDRESS, decoded */
+    bool has_plain_mapped_address;
+    minke_address_t plain_mapped_address; /* MAPPED-ADDRESS, all that servers of RFC 3489 write */
     uint16_t error_code;
     size_t integrity_at;  /* offset of MESSAGE-INTEGRITY; 0: absent */
     bool has_fingerprint; /* present, and it was right: a wrong one makes the message malformed */
