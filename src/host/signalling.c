@@ -174,6 +174,13 @@ static void take_offer(minke_node_t *node, session_t *x, const char *text, size_
     give_up(node, x, error, why != NULL ? why : minke_error_text(error));
 }
 
+/* A candidate that is none is passed over; an answer that is none ends the connection, which is told as an event. */
+static void pass_on(const minke_node_t *node, const session_t *x, minke_signal_t signal, const char *text, size_t len)
+{
+    const int error = minke_transport_signal(node->transport, x->below, signal, text, len, node->now);
+    (void)error;
+}
+
 static void take_message(minke_node_t *node, session_t *x, const minke_signalling_message_t *message)
 {
     const bool first = !x->described;
@@ -185,11 +192,10 @@ static void take_message(minke_node_t *node, session_t *x, const minke_signallin
     }
     x->described = true;
     if (first && !x->dialer) take_offer(node, x, text, message->data.len);
-    else if (first) (void)minke_transport_signal(node->transport, x->below, MINKE_SIGNAL_ANSWER, text, message->data.len, node->now);
-    else if (message->type == MINKE_SIGNALLING_ICE_DONE)
-        (void)minke_transport_signal(node->transport, x->below, MINKE_SIGNAL_CANDIDATE, "", 0, node->now);
+    else if (first) pass_on(node, x, MINKE_SIGNAL_ANSWER, text, message->data.len);
+    else if (message->type == MINKE_SIGNALLING_ICE_DONE) pass_on(node, x, MINKE_SIGNAL_CANDIDATE, "", 0);
     else if (message->type == MINKE_SIGNALLING_ICE_CANDIDATE)
-        (void)minke_transport_signal(node->transport, x->below, MINKE_SIGNAL_CANDIDATE, text, message->data.len, node->now);
+        pass_on(node, x, MINKE_SIGNAL_CANDIDATE, text, message->data.len);
     /* else: nobody should, and it changes nothing (spec/webrtc-private.md 11) */
 }
 

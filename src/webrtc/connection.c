@@ -319,7 +319,8 @@ static void open_private(minke_connection_state_t *c, minke_time_t now)
     minke__mux_set_now(c->mux, now);
     minke__trace_peer(c, now);
     open_up(c);
-    if (c->private_part->offerer) (void)minke__mux_open_init(c->mux); /* nobody waits for it, spec/webrtc-private.md 3 */
+    /* Nobody waits for it (spec/webrtc-private.md 3, fact 11): a want of memory is another's to find. */
+    if (c->private_part->offerer && minke__mux_open_init(c->mux) < 0) return;
 }
 
 static bool recv_datagram(minke_connection_state_t *c, uint8_t *data, size_t len, const minke_path_t *path,

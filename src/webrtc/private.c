@@ -67,18 +67,26 @@ void minke__private_sockets_close(minke_transport_t *t, const minke_private_t *p
     }
 }
 
+static void add_local(minke_connection_state_t *c, minke_socket_t socket, const minke_address_t *ip, uint16_t port,
+                      minke_time_t now)
+{
+    minke_address_t base = *ip;
+    base.port = port;
+    const int error = minke__ice_add_local(c->session->ice, socket, &base, now);
+    (void)error; /* what is too many, or twice, is not needed */
+}
+
 void minke__private_socket_opened(minke_transport_t *t, minke_connection_state_t *c, minke_socket_t socket,
                                   const minke_address_t *bound, minke_time_t now)
 {
     if (own_socket(c->private_part, socket) == NULL || c->phase >= MINKE_PHASE_CLOSING) return;
     if (c->phase == MINKE_PHASE_SOCKET) c->phase = MINKE_PHASE_ICE;
-    minke_address_t base = {.family = bound->family, .port = bound->port};
-    if (t->local_addresses_n == 0) (void)minke__ice_add_local(c->session->ice, socket, &base, now);
+    const minke_address_t any = {.family = bound->family};
+    if (t->local_addresses_n == 0) add_local(c, socket, &any, bound->port, now);
     for (size_t i = 0; i < t->local_addresses_n; i++) {
-        if (t->local_addresses[i].family != bound->family) continue;
-        base = t->local_addresses[i];
-        base.port = bound->port;
-        (void)minke__ice_add_local(c->session->ice, socket, &base, now); /* what is too many, or twice, is not needed */
+        if (t->local_addresses[i].family == bound->family) {
+            add_local(c, socket, &t->local_addresses[i], bound->port, now);
+        }
     }
 }
 
@@ -179,13 +187,13 @@ int minke_transport_offer(minke_transport_t *t, const minke_private_options_t *o
 
 /* ---- what the remote says ---- */
 
-/* Only SHA-256 is compared: every libp2p peer writes it. */
+/* Only SHA-256 is compared, which every libp2p peer writes. */
 static bool take_fingerprints(minke_private_t *p, const minke_remote_description_t *remote)
 {
     enum { KEPT = sizeof p->fingerprints.sha256 / sizeof p->fingerprints.sha256[0] };
-    for (size_t i = 0; i < remote->fingerprints_n && p->fingerprints.n < KEPT; i++) {
-        if (remote->fingerprints[i].hash != MINKE_FINGERPRINT_SHA256) continue;
-        memcpy(p->fingerprints.sha256[p->fingerprints.n++], remote->fingerprints[i].digest, 32);
+    for (size_t i = 0; i < remote->fingerprints.n && p->fingerprints.n < KEPT; i++) {
+        if (remote->fingerprints.list[i].hash != MINKE_FINGERPRINT_SHA256) continue;
+        memcpy(p->fingerprints.sha256[p->fingerprints.n++], remote->fingerprints.list[i].digest, 32);
     }
     return p->fingerprints.n > 0;
 }
@@ -195,7 +203,8 @@ static void take_candidate(minke_connection_state_t *c, const minke_remote_candi
     minke_ice_agent_t *ice = c->session->ice;
     if (candidate->kind == MINKE_REMOTE_CANDIDATE_END) minke__ice_end_of_remote(ice, now);
     if (candidate->kind != MINKE_REMOTE_CANDIDATE_ADDRESS) return; /* names: the remote's checks show what is behind */
-    (void)minke__ice_add_remote(ice, &candidate->candidate, now);
+    const int error = minke__ice_add_remote(ice, &candidate->candidate, now);
+    (void)error; /* what cannot be used is the remote's to miss */
 }
 
 static void take_description(minke_connection_state_t *c, const minke_remote_description_t *remote, minke_time_t now)
