@@ -12,7 +12,7 @@ static const char help[] = "usage: minke dial [options] ADDR...\n"
 
 static json_t *describe(const cli_dialing_t *dialing)
 {
-    static const char *const paths[] = {"direct", "tcp", "ws", "wss", "relayed", "unknown"};
+    static const char *const paths[] = {"direct", "tcp", "ws", "wss", "relayed", "private", "unknown"};
     minke_connection_stats_t stats = {.kind = MINKE_PATH_UNKNOWN};
     char remote[64] = "";
     if (minke_stats(dialing->host, dialing->connection, &stats) == MINKE_OK) {

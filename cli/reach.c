@@ -30,9 +30,10 @@ static bool read_address(const char *text, minke_address_t *out)
 static bool add_stun_server(const char *text)
 {
     if (stun_servers_n == STUN_SERVERS_MAX || !read_address(text, &stun_servers[stun_servers_n])) {
-        cli_complain("--stun takes an address and a port, as in 192.0.2.1:3478 or [2001:db8::1]:3478, %d times at most, "
-                     "not '%s'",
-                     STUN_SERVERS_MAX, text);
+        cli_complain(
+            "--stun takes an address and a port, as in 192.0.2.1:3478 or [2001:db8::1]:3478, %d times at most, "
+            "not '%s'",
+            STUN_SERVERS_MAX, text);
         return false;
     }
     stun_servers_n++;

@@ -9,12 +9,16 @@
 /* Long options without a letter, behind those of observe.h. */
 enum { CLI_OPTION_CA = 0x200, CLI_OPTION_DNS, CLI_OPTION_STUN };
 #define CLI_REACH_OPTIONS                                                                                              \
-    {"ca", required_argument, NULL, CLI_OPTION_CA}, {"dns", required_argument, NULL, CLI_OPTION_DNS}, { "stun", required_argument, NULL, CLI_OPTION_STUN }
+    {"ca", required_argument, NULL, CLI_OPTION_CA}, {"dns", required_argument, NULL, CLI_OPTION_DNS},                  \
+    {                                                                                                                  \
+        "stun", required_argument, NULL, CLI_OPTION_STUN                                                               \
+    }
 /* Their lines of --help. */
 #define CLI_REACH_HELP                                                                                                 \
     "  --ca FILE              PEM file of authorities to trust for wss, besides the system's\n"                        \
-    "  --dns SERVERS          whom to ask for names, as in 127.0.0.1:5353,[::1]:53 (default: the system's)\n"                       \
-    "  --stun ADDRESS:PORT    whom to ask for our address as others see it, for /p2p-circuit/webrtc; may be repeated\n"
+    "  --dns SERVERS          whom to ask for names, as in 127.0.0.1:5353,[::1]:53 (default: the system's)\n"          \
+    "  --stun ADDRESS:PORT    whom to ask for our address as others see it, for /p2p-circuit/webrtc; may be "          \
+    "repeated\n"
 
 /* False: not one of them. */
 bool cli_reach_option(int c, const char *value);

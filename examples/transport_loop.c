@@ -196,7 +196,8 @@ static void on_event(program_t *p, const minke_transport_event_t *event)
         if (s != NULL) *s = (stream_t){0};
         break;
     case MINKE_TRANSPORT_CONNECTED: /* a libp2p host would take it over here; minke_transport_peer says whose it is */
-    case MINKE_TRANSPORT_CLOSED: break;
+    case MINKE_TRANSPORT_CLOSED:
+    case MINKE_TRANSPORT_SIGNAL: break; /* of private connections, of which there are none here */
     }
 }
 

@@ -38,9 +38,9 @@ typedef struct minke_host_options {
     bool identify;       /**< ask every peer who it is when it connects. Default true */
     const char *ca_file; /**< wss: a PEM file of certificates that are trusted besides the system's authorities, read
                             when the first /wss is dialled; the name is copied. Default NULL: none besides */
-    const char *dns_servers;     /**< whom to ask for names, such as "127.0.0.1:5353,[::1]:53", instead of the system's
-                                    servers and without its search list; the hosts file counts in any case. Copied.
-                                    Default NULL: the system's */
+    const char *dns_servers; /**< whom to ask for names, such as "127.0.0.1:5353,[::1]:53", instead of the system's
+                                servers and without its search list; the hosts file counts in any case. Copied.
+                                Default NULL: the system's */
     const minke_address_t *stun_servers; /**< asked for our address as others see it, when a private connection is made
                                             (/p2p-circuit/webrtc): at most 8, copied. Default NULL: nobody is asked, and
                                             peers behind NATs are found only from outside of them */

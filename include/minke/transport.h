@@ -168,7 +168,8 @@ typedef enum minke_transport_event_type {
     /** The last event of `stream`: finished both ways (error MINKE_OK), reset (MINKE_ERROR_STREAM_RESET), or gone with
      * its connection (MINKE_ERROR_CONNECTION_CLOSED). Its number is stale from the next minke_transport_event on. */
     MINKE_TRANSPORT_STREAM_CLOSED,
-    /** A private connection has something for the other side: carry `text` there, where minke_transport_signal takes it. */
+    /** A private connection has something for the other side: carry `text` there, where minke_transport_signal takes
+       it. */
     MINKE_TRANSPORT_SIGNAL
 } minke_transport_event_type_t;
 
@@ -257,8 +258,8 @@ MINKE_API MINKE_MUST_USE int minke_transport_dial(minke_transport_t *transport, 
 /** How a private connection is made. Fill it with minke_private_defaults. */
 typedef struct minke_private_options {
     size_t size;      /**< sizeof of this structure, set by minke_private_defaults */
-    const char *peer; /**< who the remote is, base58btc: whoever carries its signals must know; minke_transport_peer says so
-                           once its certificate is that of its description. Default NULL: nobody in particular */
+    const char *peer; /**< who the remote is, base58btc: whoever carries its signals must know; minke_transport_peer
+                         says so once its certificate is that of its description. Default NULL: nobody in particular */
     const minke_address_t *stun_servers; /**< asked for our address as the outside sees it; at most 8 of them */
     size_t stun_servers_n;               /**< default 0: only addresses of this machine are offered */
     minke_time_t give_up_after;          /**< it must be up by then. Default 20 s for offers, 30 s for answers when 0 */
@@ -267,26 +268,28 @@ typedef struct minke_private_options {
 /** Fills in every default, `size` included. */
 MINKE_API void minke_private_defaults(minke_private_options_t *options);
 
-/** The addresses of this machine's interfaces, ports ignored: what private connections offer to others, at most 16. Tell
- * them before the first, and when they change. */
-MINKE_API void minke_transport_local_addresses(minke_transport_t *transport, const minke_address_t *addresses, size_t n);
+/** The addresses of this machine's interfaces, ports ignored: what private connections offer to others, at most 16.
+ * Tell them before the first, and when they change. */
+MINKE_API void minke_transport_local_addresses(minke_transport_t *transport, const minke_address_t *addresses,
+                                               size_t n);
 
 /**
- * Begins a connection with a peer that can be told something, but not dialled (WebRTC, as between browsers). SIGNAL events
- * follow: the offer, then candidates; carry them over, and give minke_transport_signal what comes back, in the order in
- * which it came. Then CONNECTED, or CLOSED. Anything may carry them; who can change them can be the remote.
+ * Begins a connection with a peer that can be told something, but not dialled (WebRTC, as between browsers). SIGNAL
+ * events follow: the offer, then candidates; carry them over, and give minke_transport_signal what comes back, in the
+ * order in which it came. Then CONNECTED, or CLOSED. Anything may carry them; who can change them can be the remote.
  * @return as minke_transport_dial.
  */
 MINKE_API MINKE_MUST_USE int minke_transport_offer(minke_transport_t *transport, const minke_private_options_t *options,
                                                    minke_time_t now, minke_connection_t *connection);
 /** The other side: takes an offer. SIGNAL events follow: the answer, then candidates.
- * @return as minke_transport_dial; MINKE_ERROR_MALFORMED or MINKE_ERROR_UNSUPPORTED: an offer that cannot be used, `why`
- *         (if not NULL) says in a sentence what is wrong with it; MINKE_ERROR_LIMIT also for handshakes_max. */
-MINKE_API MINKE_MUST_USE int minke_transport_answer(minke_transport_t *transport, const minke_private_options_t *options,
-                                                    const char *offer, size_t len, minke_time_t now,
-                                                    minke_connection_t *connection, const char **why);
-/** What the remote has signalled: an answer, or a candidate; for MINKE_SIGNAL_CANDIDATE an empty text or "null" says that
- * there are no more. Candidates of kinds that are of no use are passed over.
+ * @return as minke_transport_dial; MINKE_ERROR_MALFORMED or MINKE_ERROR_UNSUPPORTED: an offer that cannot be used,
+ * `why` (if not NULL) says in a sentence what is wrong with it; MINKE_ERROR_LIMIT also for handshakes_max. */
+MINKE_API MINKE_MUST_USE int minke_transport_answer(minke_transport_t *transport,
+                                                    const minke_private_options_t *options, const char *offer,
+                                                    size_t len, minke_time_t now, minke_connection_t *connection,
+                                                    const char **why);
+/** What the remote has signalled: an answer, or a candidate; for MINKE_SIGNAL_CANDIDATE an empty text or "null" says
+ * that there are no more. Candidates of kinds that are of no use are passed over.
  * @return MINKE_OK; MINKE_ERROR_STALE; MINKE_ERROR_STATE: not now (an answer to no offer); MINKE_ERROR_MALFORMED: a
  *         candidate that is none: nothing has changed. An answer that cannot be used ends the connection. */
 MINKE_API MINKE_MUST_USE int minke_transport_signal(minke_transport_t *transport, minke_connection_t connection,

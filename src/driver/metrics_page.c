@@ -213,12 +213,10 @@ static void put_addresses(minke_writer_t *w, const minke_snapshot_t *s)
 
 static void put_connections(minke_writer_t *w, const minke_snapshot_t *s)
 {
-    static const char *const kinds[MINKE_PATH_UNKNOWN] = {[MINKE_PATH_DIRECT] = "WebRTC, direct",
-                                                          [MINKE_PATH_TCP] = "TCP",
-                                                          [MINKE_PATH_WEBSOCKET] = "WebSocket",
-                                                          [MINKE_PATH_WEBSOCKET_TLS] = "WebSocket with TLS",
-                                                          [MINKE_PATH_RELAYED] = "over a relay",
-[MINKE_PATH_PRIVATE] = "WebRTC, private"};
+    static const char *const kinds[MINKE_PATH_UNKNOWN] = {
+        [MINKE_PATH_DIRECT] = "WebRTC, direct", [MINKE_PATH_TCP] = "TCP",
+        [MINKE_PATH_WEBSOCKET] = "WebSocket",   [MINKE_PATH_WEBSOCKET_TLS] = "WebSocket with TLS",
+        [MINKE_PATH_RELAYED] = "over a relay",  [MINKE_PATH_PRIVATE] = "WebRTC, private"};
     put(w, "<section><h2>Connections</h2>\n<table><thead><tr><th>that are up</th><th class=\"n\">in</th>"
            "<th class=\"n\">out</th></tr></thead><tbody>\n");
     for (size_t kind = 0; kind < MINKE_PATH_UNKNOWN; kind++) {

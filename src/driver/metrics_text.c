@@ -76,12 +76,9 @@ static void write_build(minke_writer_t *w, const minke_snapshot_t *s)
 static void write_connections(minke_writer_t *w, const minke_snapshot_t *s)
 {
     static const char name[] = "minke_connections";
-    static const char *const kinds[MINKE_PATH_UNKNOWN] = {[MINKE_PATH_DIRECT] = "webrtc_direct",
-                                                          [MINKE_PATH_TCP] = "tcp",
-                                                          [MINKE_PATH_WEBSOCKET] = "ws",
-                                                          [MINKE_PATH_WEBSOCKET_TLS] = "wss",
-                                                          [MINKE_PATH_RELAYED] = "relayed",
-[MINKE_PATH_PRIVATE] = "webrtc"};
+    static const char *const kinds[MINKE_PATH_UNKNOWN] = {
+        [MINKE_PATH_DIRECT] = "webrtc_direct", [MINKE_PATH_TCP] = "tcp",         [MINKE_PATH_WEBSOCKET] = "ws",
+        [MINKE_PATH_WEBSOCKET_TLS] = "wss",    [MINKE_PATH_RELAYED] = "relayed", [MINKE_PATH_PRIVATE] = "webrtc"};
     write_family(w, name, "gauge", "connections that are up, by path and direction (in, out)");
     for (size_t kind = 0; kind < MINKE_PATH_UNKNOWN; kind++) {
         for (int inbound = 1; inbound >= 0; inbound--) {

@@ -45,7 +45,8 @@ static void init_lists(minke_node_t *node)
 {
     minke_list_t *lists[] = {&node->connections, &node->protocols,      &node->limited,  &node->addresses,
                              &node->waiting,     &node->to_tell,        &node->notices,  &node->dials_to_tell,
-                             &node->released,    &node->attempts_to_do, &node->dialling, &node->reservations, &node->signalling};
+                             &node->released,    &node->attempts_to_do, &node->dialling, &node->reservations,
+                             &node->signalling};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) minke__list_init(lists[i]);
     minke__map_init(&node->peers, &node->env);
     minke__map_init(&node->below, &node->env);

@@ -139,8 +139,8 @@ struct minke_node {
     minke_map_t signalled;     /* the transport's number of a private connection -> its session there */
     minke_address_t stun_servers[MINKE_STUN_SERVERS_MAX];
     size_t stun_servers_n;
-    struct minke_hop *hop;     /* hop.h; NULL: no relay */
-    uint64_t unix_base;        /* unix time in seconds at `unix_base_at` */
+    struct minke_hop *hop; /* hop.h; NULL: no relay */
+    uint64_t unix_base;    /* unix time in seconds at `unix_base_at` */
     minke_time_t unix_base_at;
 
     /* strings of the last event, and of minke_identify_get */

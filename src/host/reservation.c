@@ -98,7 +98,8 @@ static bool announce(minke_node_t *node, reservation_t *r, const minke_multiaddr
                      const minke_peer_id_t *relay_id, bool webrtc)
 {
     char text[MINKE_MULTIADDR_TEXT_BYTES];
-    if (r->addresses_n == ADDRESSES_MAX || !make_address(node, relay, relay_id, webrtc, text) || is_announced(r, text)) {
+    if (r->addresses_n == ADDRESSES_MAX || !make_address(node, relay, relay_id, webrtc, text) ||
+        is_announced(r, text)) {
         return true;
     }
     const bool is_new = !is_announced_at_all(node, text);

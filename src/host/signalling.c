@@ -31,7 +31,8 @@ typedef struct session {
 
 static session_t *find(const minke_node_t *node, minke_connection_t below)
 {
-    for (minke_map_node_t *item = minke__map_first(&node->signalled, below); item != NULL; item = minke__map_next(item)) {
+    for (minke_map_node_t *item = minke__map_first(&node->signalled, below); item != NULL;
+         item = minke__map_next(item)) {
         session_t *x = MINKE_CONTAINER(item, session_t, by_below);
         if (x->below == below) return x;
     }
@@ -128,9 +129,8 @@ bool minke__signalling_signal(minke_node_t *node, const minke_transport_event_t 
     if (x->stream == NULL) return true; /* the remote has heard enough */
     uint8_t space[MINKE_SIGNALLING_PREFIX_MAX + OWN_MESSAGE_MAX];
     minke_writer_t w = minke__writer(space, sizeof space);
-    const minke_signalling_message_t message = {
-        .type = (minke_signalling_type_t)from->signal,
-        .data = {(const uint8_t *)from->text, strlen(from->text)}};
+    const minke_signalling_message_t message = {.type = (minke_signalling_type_t)from->signal,
+                                                .data = {(const uint8_t *)from->text, strlen(from->text)}};
     if (minke__signalling_write(&message, &w) < 0 ||
         minke__byte_queue_append(&x->unsent, &node->env, w.data, w.len) < 0) {
         (void)minke__link_reset(node, x->stream->id, 0);
@@ -155,7 +155,8 @@ static void give_up(minke_node_t *node, session_t *x, int code, const char *text
     minke__attempt_failed(node, attempt, &reason);
 }
 
-static void private_options(const minke_node_t *node, const minke_node_connection_t *c, minke_private_options_t *options)
+static void private_options(const minke_node_t *node, const minke_node_connection_t *c,
+                            minke_private_options_t *options)
 {
     minke_private_defaults(options);
     options->peer = c->peer;
@@ -275,8 +276,9 @@ void minke__signalling_dial(minke_node_t *node, minke_node_attempt_t *attempt, m
     minke_private_options_t options;
     minke_connection_t below;
     session_t *x = new_session(node, carrier, true);
-    int error = x != NULL ? minke__node_open_stream(node, carrier, signalling_dial.protocol, &signalling_dial, &x->stream)
-                          : MINKE_ERROR_NO_MEMORY;
+    int error = x != NULL
+                    ? minke__node_open_stream(node, carrier, signalling_dial.protocol, &signalling_dial, &x->stream)
+                    : MINKE_ERROR_NO_MEMORY;
     if (error == MINKE_OK) {
         x->stream->state = x;
         x->attempt = attempt;

@@ -1,13 +1,13 @@
 /*
- * Private connections of a host (spec/webrtc-private.md): two peers that reach each other over a relay, and no better, agree
- * on a direct connection by the signalling protocol, and have both then.
+ * Private connections of a host (spec/webrtc-private.md): two peers that reach each other over a relay, and no better,
+ * agree on a direct connection by the signalling protocol, and have both then.
  *
- *     dialer     a connection to the peer, relayed if there is no other --> stream: OFFER, candidates ... ANSWER, candidates
- *     listener   the same stream from the other side
+ *     dialer     a connection to the peer, relayed if there is no other --> stream: OFFER, candidates ... ANSWER,
+ * candidates listener   the same stream from the other side
  *
- * The descriptions and candidates are the transport's (MINKE_TRANSPORT_SIGNAL); here they are put on a stream. The end of
- * that stream means nothing: the remote may have seen the connection come up first. The relayed connection stays; when the
- * direct one has been up for a while, the dialer's end closes it if it was made for this alone.
+ * The descriptions and candidates are the transport's (MINKE_TRANSPORT_SIGNAL); here they are put on a stream. The end
+ * of that stream means nothing: the remote may have seen the connection come up first. The relayed connection stays;
+ * when the direct one has been up for a while, the dialer's end closes it if it was made for this alone.
  */
 #ifndef MINKE_HOST_SIGNALLING_H
 #define MINKE_HOST_SIGNALLING_H

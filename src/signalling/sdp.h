@@ -36,7 +36,7 @@ typedef struct minke_local_description {
     const minke_ice_credentials_t *credentials;
     const uint8_t *fingerprint; /* SHA-256 of our certificate, 32 bytes */
     uint64_t session_id;        /* random, below 2^63 (RFC 9429 5.2.1) */
-    minke_sdp_setup_t setup;        /* ACTPASS: an offer */
+    minke_sdp_setup_t setup;    /* ACTPASS: an offer */
     const char *mid;            /* terminated: "0" in an offer, in an answer that of the offer. "": none is written */
     uint64_t max_message_size;  /* bytes that we can receive; 0: no limit */
 } minke_local_description_t;
@@ -51,7 +51,7 @@ MINKE_MUST_USE int minke__sdp_write(const minke_local_description_t *description
 typedef struct minke_remote_description {
     minke_ice_credentials_t credentials;
     minke_fingerprints_t fingerprints; /* at least one */
-    minke_sdp_setup_t setup;               /* not ACTPASS in an answer */
+    minke_sdp_setup_t setup;           /* not ACTPASS in an answer */
     char mid[MINKE_SDP_MID_MAX + 1];   /* terminated; "": it has none */
     uint16_t sctp_port;                /* 5000 if it does not say */
     uint64_t max_message_size;         /* 65536 if it does not say; 0: no limit (RFC 8841 6) */

@@ -58,8 +58,8 @@ typedef struct minke_connection_state {
     minke_connection_phase_t phase;
 
     struct minke_private *private_part; /* NULL: webrtc-direct */
-    struct minke_dial *dial;      /* attempts under way; NULL before and after, and for a listener */
-    minke_ice_session_t *session; /* NULL while dialling, and after a dial that nobody has answered */
+    struct minke_dial *dial;            /* attempts under way; NULL before and after, and for a listener */
+    minke_ice_session_t *session;       /* NULL while dialling, and after a dial that nobody has answered */
     minke_dtls_t *dtls;
     minke_sctp_t *sctp;
     minke_mux_t *mux;

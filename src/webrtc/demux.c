@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "webrtc/dial.h"
-#include "webrtc/private.h"
 #include "webrtc/observe.h"
+#include "webrtc/private.h"
 
 static bool is_stun(uint8_t first) { return first <= 3; }
 static bool is_dtls(uint8_t first) { return first >= 20 && first <= 63; }

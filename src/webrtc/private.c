@@ -283,7 +283,8 @@ int minke_transport_signal(minke_transport_t *t, minke_connection_t id, minke_si
     if (signal == MINKE_SIGNAL_CANDIDATE) {
         minke_remote_candidate_t candidate;
         const char *why;
-        error = minke__candidate_json_read(c->env, (const uint8_t *)text, len, p->mid, p->remote_ufrag, &candidate, &why);
+        error =
+            minke__candidate_json_read(c->env, (const uint8_t *)text, len, p->mid, p->remote_ufrag, &candidate, &why);
         if (error == MINKE_OK) take_candidate(c, &candidate, now);
         if (error == MINKE_ERROR_UNSUPPORTED) error = MINKE_OK;
         if (error == MINKE_ERROR_TOO_LARGE) error = MINKE_ERROR_MALFORMED;
@@ -335,8 +336,7 @@ bool minke__private_event(minke_connection_state_t *c, minke_transport_event_t *
     if (c->phase >= MINKE_PHASE_OPEN) return false;
     if (!p->description_told) {
         p->description_told = true;
-        return write_description(c, &w) &&
-               tell(c, p->offerer ? MINKE_SIGNAL_OFFER : MINKE_SIGNAL_ANSWER, &w, event);
+        return write_description(c, &w) && tell(c, p->offerer ? MINKE_SIGNAL_OFFER : MINKE_SIGNAL_ANSWER, &w, event);
     }
     minke_candidate_t candidate;
     while (minke__ice_next_local(c->session->ice, &candidate)) {

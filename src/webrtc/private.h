@@ -1,6 +1,6 @@
 /*
- * A private connection (spec/webrtc-private.md): two peers of which neither can be dialled, and somebody who carries texts
- * between them.
+ * A private connection (spec/webrtc-private.md): two peers of which neither can be dialled, and somebody who carries
+ * texts between them.
  *
  *   offerer                                       answerer
  *   SOCKET   SIGNAL offer ----------------------> minke_transport_answer
@@ -9,11 +9,11 @@
  *            both check all pairs of addresses
  *   DTLS     server, if the answer says "active"  client; it begins as soon as a pair works
  *   SCTP
- *   OPEN     the channel "init" is opened and reset again; there is no Noise: who the remote is follows from who carried
- *            the texts, and the fingerprint in them
+ *   OPEN     the channel "init" is opened and reset again; there is no Noise: who the remote is follows from who
+ * carried the texts, and the fingerprint in them
  *
- * Each family has a socket of its own, so that what arrives there is this connection's. DTLS that comes before the remote's
- * description does, or before a check of ours is answered, is kept: the remote may know more than we do.
+ * Each family has a socket of its own, so that what arrives there is this connection's. DTLS that comes before the
+ * remote's description does, or before a check of ours is answered, is kept: the remote may know more than we do.
  */
 #ifndef MINKE_WEBRTC_PRIVATE_H
 #define MINKE_WEBRTC_PRIVATE_H
