@@ -11,12 +11,12 @@
 
 /* Who signals on and on costs this much: js and browsers need some ten candidates. */
 /* Our descriptions and candidates are shorter than OWN_MESSAGE_MAX by far. */
-enum { OWN_MESSAGE_MAX = 2048, MESSAGES_MAX = 256, SESSIONS_MAX = 32, SESSIONS_OF_PEER_MAX = 2, CIRCUIT_KEPT_S = 15 };
+enum { OWN_MESSAGE_MAX = 2048, MESSAGES_MAX = 256, SESSIONS_MAX = 32, SESSIONS_OF_PEER_MAX = 2, CIRCUIT_KEPT_S = 15, LISTENER_S = 30 };
 
 typedef struct session {
     minke_list_t siblings;
     minke_map_node_t by_below;
-    minke_node_timer_t timer;      /* the circuit is closed */
+    minke_node_timer_t timer;      /* dialer: the circuit is closed; listener: the stream is given up */
     minke_connection_t below;      /* the transport's; 0: not yet, or no more */
     minke_connection_t circuit;    /* the application's number of the connection that carries the signals */
     minke_node_attempt_t *attempt; /* dialer, until it is decided */
@@ -85,10 +85,17 @@ static void close_circuit(minke_node_t *node, minke_node_timer_t *timer)
     free_if_over(node, x);
 }
 
+/* Whoever has not come to an end by now never will. */
+static void end_stream(minke_node_t *node, minke_node_timer_t *timer)
+{
+    const session_t *x = MINKE_CONTAINER(timer, session_t, timer);
+    if (x->stream != NULL) (void)minke__link_reset(node, x->stream->id, 0);
+}
+
 static session_t *new_session(minke_node_t *node, minke_node_connection_t *circuit, bool dialer)
 {
     session_t *x = minke__alloc_zero(&node->env, sizeof *x);
-    if (x == NULL || minke__node_timer_init(node, &x->timer, close_circuit) < 0) {
+    if (x == NULL || minke__node_timer_init(node, &x->timer, dialer ? close_circuit : end_stream) < 0) {
         minke__free(&node->env, x);
         return NULL;
     }
@@ -97,6 +104,7 @@ static session_t *new_session(minke_node_t *node, minke_node_connection_t *circu
     minke__frame_inbox_init(&x->inbox, &node->env, MINKE_SIGNALLING_MESSAGE_MAX);
     minke__list_init(&x->siblings);
     minke__list_append(&node->signalling, &x->siblings);
+    if (!dialer) minke__node_timer_set(node, &x->timer, node->now + LISTENER_S * SECOND);
     return x;
 }
 
@@ -285,7 +293,9 @@ void minke__signalling_dial(minke_node_t *node, minke_node_attempt_t *attempt, m
         attempt->signalling = x;
         minke__list_remove(&x->stream->waiting); /* the dial's own limit counts */
         private_options(node, carrier, &options);
-        options.give_up_after = attempt->dial->give_up_at - node->now;
+        /* A little earlier than the dial, so that what is told is its reason. */
+        const minke_time_t left = attempt->dial->give_up_at - node->now;
+        options.give_up_after = left > SECOND ? left - SECOND / 4 : left;
         error = minke_transport_offer(node->transport, &options, node->now, &below);
     }
     if (error == MINKE_OK && attach(node, x, below)) {
