@@ -20,10 +20,11 @@ static json_t *describe(const cli_dialing_t *dialing)
     }
     const char *path = paths[stats.kind];
     if (!cli_output.json) {
-        (void)printf(
-            "connected to %s%s%s, %s%s, in %.1f ms\n", dialing->peer, remote[0] != 0 ? " at " : "", remote,
-            stats.kind == MINKE_PATH_DIRECT ? (stats.version == 2 ? "webrtc-direct version 2" : "webrtc-direct") : path,
-            stats.limited ? " (limited)" : "", dialing->setup_ms);
+        char how[32];
+        if (stats.kind == MINKE_PATH_DIRECT) (void)snprintf(how, sizeof how, "version %d", stats.version);
+        else (void)snprintf(how, sizeof how, "%s%s", path, stats.limited ? ", limited" : "");
+        (void)printf("connected to %s%s%s, %s, in %.1f ms\n", dialing->peer, remote[0] != 0 ? " at " : "", remote, how,
+                     dialing->setup_ms);
         (void)fflush(stdout);
     }
     json_t *fields = json_pack("{s:s, s:f, s:s, s:s, s:b}", "peer", dialing->peer, "setup_ms", dialing->setup_ms,

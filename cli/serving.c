@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "serve.h"
 
@@ -88,10 +89,21 @@ static void apply_limits(const cli_serving_t *serving, minke_transport_options_t
     }
 }
 
+/* Systems allow a process 1024 descriptors for the sake of select(), and many more to those who ask: a TCP connection
+ * of each of a thousand peers needs them. */
+static void allow_many_descriptors(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0) return;
+    files.rlim_cur = files.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+}
+
 static minke_host_t *make_host(const cli_serving_t *serving)
 {
     unsigned char key[CLI_KEY_MAX];
     minke_host_options_t options;
+    allow_many_descriptors();
     minke_host_defaults(&options);
     options.serve_perf = serving->serve_perf;
     options.relay = serving->relay;

@@ -153,11 +153,12 @@ void cli_stats(const minke_host_t *host, bool each)
 {
     const minke_counters_t *all = minke_counters(host);
     const size_t connections = minke_connections(host, NULL, 0);
-    const uint64_t resident = resident_bytes();
+    const uint64_t resident = resident_bytes(), held = minke_memory(host);
     json_t *values = json_object();
     char text[4096];
-    size_t at = (size_t)snprintf(text, sizeof text, "stats         %zu connections, %.1f MiB resident", connections,
-                                 (double)resident / (1 << 20));
+    size_t at =
+        (size_t)snprintf(text, sizeof text, "stats         %zu connections, %.1f MiB resident, %.1f MiB allocated",
+                         connections, (double)resident / (1 << 20), (double)held / (1 << 20));
     for (size_t i = 0; i < COUNTERS_N; i++) {
         const uint64_t value = value_of(all, &counters[i]);
         if (value == 0) continue;
@@ -167,8 +168,8 @@ void cli_stats(const minke_host_t *host, bool each)
                                    (unsigned long long)value);
         }
     }
-    cli_event(json_pack("{s:s, s:I, s:I, s:o}", "event", "stats", "connections", (json_int_t)connections,
-                        "resident_bytes", (json_int_t)resident, "counters", values),
+    cli_event(json_pack("{s:s, s:I, s:I, s:I, s:o}", "event", "stats", "connections", (json_int_t)connections,
+                        "resident_bytes", (json_int_t)resident, "memory_bytes", (json_int_t)held, "counters", values),
               "%s", text);
     if (each) print_connections(host);
 }

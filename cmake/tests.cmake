@@ -109,6 +109,20 @@ endforeach()
 minke_test_program(idle-memory minke ${PROJECT_SOURCE_DIR}/tests/memory/idle_memory.c)
 target_compile_definitions(idle-memory PRIVATE _GNU_SOURCE=)
 
+# Load for a relay, and the plain TCP splice that it is compared with: bench/relay/run and tests/cli/relay_load.sh start
+# them. The load sees the public headers alone.
+file(GLOB relay_load_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/relay/*.c)
+list(FILTER relay_load_sources EXCLUDE REGEX "/splice\\.c$")
+add_executable(relay-load EXCLUDE_FROM_ALL ${relay_load_sources})
+target_link_libraries(relay-load PRIVATE minke minke-flags)
+add_executable(relay-splice EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/bench/relay/splice.c)
+target_link_libraries(relay-splice PRIVATE minke-flags)
+foreach(program relay-load relay-splice)
+  set_target_properties(${program} PROPERTIES C_STANDARD 11 RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bench)
+  target_compile_definitions(${program} PRIVATE _GNU_SOURCE=)
+  add_dependencies(interop-programs ${program})
+endforeach()
+
 # Examples see the public headers alone.
 add_custom_target(examples)
 function(minke_example noun)

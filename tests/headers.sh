@@ -43,7 +43,7 @@ height_of() {
     base) echo 0 ;;
     stun | crypto | multiformats | pb | http) echo 1 ;;
     sctp | dtls | ice | noise | yamux | multistream | websocket | relay) echo 2 ;;
-    stream) echo 3 ;;
+    stream | signalling) echo 3 ;;
     upgrade) echo 4 ;;
     webrtc) echo 5 ;;
     host) echo 6 ;;

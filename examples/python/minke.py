@@ -32,6 +32,7 @@ class EventType(enum.IntEnum):
     STREAM_READABLE = 7
     STREAM_WRITABLE = 8
     STREAM_CLOSED = 9
+    LISTEN_CLOSED = 10
 
 
 class Close(ctypes.Structure):
@@ -49,6 +50,7 @@ class RawEvent(ctypes.Structure):
         ("peer", _text),
         ("protocol", _text),
         ("inbound", _bool),
+        ("limited", _bool),
         ("error", _int),
         ("error_code", ctypes.c_uint32),
         ("close", Close),
@@ -138,7 +140,7 @@ class Event:
         self.type = raw.type  # may be one that EventType does not know, of a later library
         self.connection, self.stream = raw.connection, raw.stream
         self.addr, self.peer, self.protocol = _string(raw.addr), _string(raw.peer), _string(raw.protocol)
-        self.inbound, self.error = raw.inbound, raw.error
+        self.inbound, self.limited, self.error = raw.inbound, raw.limited, raw.error
         self.reason = raw.close.text.decode(errors="replace")
         self.layer = _library.minke_layer_name(raw.close.layer).decode()
 

@@ -249,7 +249,9 @@ static void take_end(minke_host_t *host, minke_tcp_carrier_t *c, int error)
 
 static void receive(minke_host_t *host, minke_tcp_carrier_t *c)
 {
-    const ssize_t n = recv(c->watch.fd, host->in, PIECE, 0);
+    /* TLS takes no more at once. */
+    const size_t most = minke__layers_is_plain(&c->layers) ? MINKE_HOST_IN_BYTES : PIECE;
+    const ssize_t n = recv(c->watch.fd, host->in, most, 0);
     if (n > 0) take_bytes(host, c, (size_t)n);
     else if (n == 0) take_end(host, c, 0);
     else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) take_end(host, c, errno);

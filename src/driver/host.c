@@ -9,9 +9,9 @@
 #include "host/hop.h"
 #include "webrtc/endpoint.h"
 
-/* One datagram at most is 64 KiB, and so is a GRO train. A turn ends at either limit: what it took in is consumed, its
- * memory used again and its SACK sent while all of it is still in the cache. */
-enum { IN_BYTES = 65536, READS_PER_TURN = 32, BYTES_PER_TURN = 96 << 10 };
+/* A turn ends at either limit: what it took in is consumed, its memory used again and its SACK sent while all of it is
+ * still in the cache. */
+enum { IN_BYTES = MINKE_HOST_IN_BYTES, READS_PER_TURN = 32, BYTES_PER_TURN = 96 << 10 };
 
 const char *minke_version(void) { return MINKE_VERSION; }
 

@@ -42,6 +42,10 @@ typedef struct minke_host_announced {
     minke_target_t target;
 } minke_host_announced_t;
 
+/* What is received goes here first. A datagram, and a GRO train, is 64 KiB at most. Of a TCP connection twice as much
+ * is read at once: a Noise message may be as long as the other half, and one that a read cuts is copied together. */
+enum { MINKE_HOST_IN_BYTES = 131072 };
+
 struct minke_host {
     minke_node_t *node;
     minke_time_t now;
@@ -72,7 +76,7 @@ struct minke_host {
     minke_train_t unsent;
     minke_path_t unsent_path;
     uint8_t *out; /* MINKE_TRAIN_BYTES */
-    uint8_t *in;
+    uint8_t *in;  /* MINKE_HOST_IN_BYTES */
 };
 
 /* listen.c */

@@ -17,13 +17,13 @@ enum { PIECE = 16384 };
 
 /* ---- messages */
 
-int minke__relay_read(minke_node_t *node, minke_node_stream_t *s, minke_relay_inbox_t *inbox)
+int minke__relay_read(minke_node_t *node, minke_node_stream_t *s, minke_frame_inbox_t *inbox)
 {
     const uint8_t *data;
     ssize_t n;
     while ((n = minke__link_peek(node, s->id, &data)) > 0) {
         size_t taken;
-        const int result = minke__relay_inbox_take(inbox, data, (size_t)n, &taken);
+        const int result = minke__frame_inbox_take(inbox, data, (size_t)n, &taken);
         (void)minke__link_consume(node, s->id, taken);
         if (result != MINKE_ERROR_AGAIN) return result;
     }
@@ -179,7 +179,7 @@ minke_connection_t minke__circuit_begin(minke_node_t *node, minke_node_stream_t 
 
 typedef struct question {
     minke_node_attempt_t *attempt; /* NULL: nobody waits for the answer */
-    minke_relay_inbox_t inbox;
+    minke_frame_inbox_t inbox;
     bool asked;
 } question_t;
 
@@ -195,7 +195,7 @@ static void fail_attempt(minke_node_t *node, minke_node_stream_t *s, question_t 
 
 static void free_question(minke_node_t *node, question_t *q)
 {
-    minke__relay_inbox_free(&q->inbox);
+    minke__frame_inbox_free(&q->inbox);
     minke__free(&node->env, q);
 }
 
@@ -277,7 +277,7 @@ void minke__circuit_dial(minke_node_t *node, minke_node_attempt_t *attempt, mink
         return;
     }
     minke__list_remove(&s->waiting); /* the dial's own limit counts: the relay has somebody to ask in turn */
-    minke__relay_inbox_init(&q->inbox, &node->env);
+    minke__frame_inbox_init(&q->inbox, &node->env, MINKE_RELAY_MESSAGE_MAX);
     q->attempt = attempt;
     s->state = q;
     attempt->hop = s;

@@ -9,6 +9,7 @@
 #define MINKE_HOST_CIRCUIT_H
 
 #include "host/node.h"
+#include "base/frame_inbox.h"
 #include "relay/message.h"
 
 /* A stream becomes the carrier of a new connection; its service and state are the circuit's from then on. `peer`: who
@@ -26,8 +27,8 @@ MINKE_MUST_USE int minke__circuit_address(const minke_carrier_t *carrier, minke_
 /* ---- one message of the relay protocol on a stream */
 
 /* Takes from the stream until the message is complete. MINKE_OK; MINKE_ERROR_AGAIN; MINKE_ERROR_CONNECTION_CLOSED: the
- * stream has ended before; others of minke__relay_inbox_take. */
-MINKE_MUST_USE int minke__relay_read(minke_node_t *node, minke_node_stream_t *stream, minke_relay_inbox_t *inbox);
+ * stream has ended before; others of minke__frame_inbox_take. */
+MINKE_MUST_USE int minke__relay_read(minke_node_t *node, minke_node_stream_t *stream, minke_frame_inbox_t *inbox);
 /* It is small beside a stream's buffer: all of it is taken, or the stream is reset and false returned. */
 bool minke__relay_write(minke_node_t *node, minke_node_stream_t *stream,
                         int (*write)(const minke_relay_message_t *message, minke_writer_t *out),

@@ -145,14 +145,14 @@ static minke_connection_t below_of(const minke_node_t *node, minke_connection_t 
     return c != NULL ? c->below : 0;
 }
 
-int minke__node_close(minke_node_t *node, minke_connection_t id, minke_time_t now)
+int minke__node_close(minke_node_t *node, minke_connection_t connection, minke_time_t now)
 {
     node->now = now;
-    if (minke__node_is_dialling(node, id)) {
-        minke__dial_cancel(node, id);
+    if (minke__node_is_dialling(node, connection)) {
+        minke__dial_cancel(node, connection);
         return MINKE_OK;
     }
-    return minke__link_close(node, below_of(node, id), NULL);
+    return minke__link_close(node, below_of(node, connection), NULL);
 }
 
 int minke__node_peer(const minke_node_t *node, minke_connection_t id, char text[MINKE_PEER_BYTES])

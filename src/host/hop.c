@@ -10,7 +10,7 @@
 
 /* A hop stream until it is answered. */
 typedef struct request {
-    minke_relay_inbox_t inbox;
+    minke_frame_inbox_t inbox;
 } request_t;
 
 /* ---- life */
@@ -180,7 +180,7 @@ static void free_request(minke_node_t *node, minke_node_stream_t *s)
     request_t *request = s->state;
     s->state = NULL;
     if (request == NULL) return;
-    minke__relay_inbox_free(&request->inbox);
+    minke__frame_inbox_free(&request->inbox);
     minke__free(&node->env, request);
 }
 
@@ -209,11 +209,12 @@ static void run_request(minke_node_t *node, minke_node_stream_t *s)
             (void)minke__link_reset(node, s->id, 0);
             return;
         }
-        minke__relay_inbox_init(&request->inbox, minke__node_env(node, s->connection));
+        minke__frame_inbox_init(&request->inbox, minke__node_env(node, s->connection), MINKE_RELAY_MESSAGE_MAX);
         s->state = request;
     }
     const int result = minke__relay_read(node, s, &request->inbox);
-    if (result != MINKE_ERROR_AGAIN) answer_request(node, s, result);
+    if (result == MINKE_ERROR_NO_MEMORY) (void)minke__link_reset(node, s->id, 0);
+    else if (result != MINKE_ERROR_AGAIN) answer_request(node, s, result);
 }
 
 const minke_service_t minke__service_hop = {.protocol = "/libp2p/circuit/relay/0.2.0/hop",

@@ -37,7 +37,7 @@ typedef struct reservation {
 /* RESERVE on its way: the state of a hop stream. */
 typedef struct question {
     reservation_t *reservation; /* NULL: nobody waits for the answer */
-    minke_relay_inbox_t inbox;
+    minke_frame_inbox_t inbox;
     bool asked;
 } question_t;
 
@@ -189,7 +189,7 @@ static void hold(minke_node_t *node, reservation_t *r, const minke_relay_message
     minke__node_timer_set(node, &r->timer, node->now + refresh_after(node, message->reservation.expire));
 }
 
-static void take_answer(minke_node_t *node, reservation_t *r, const minke_relay_inbox_t *inbox,
+static void take_answer(minke_node_t *node, reservation_t *r, const minke_frame_inbox_t *inbox,
                         const minke_peer_id_t *relay_id)
 {
     minke_relay_message_t message;
@@ -245,7 +245,7 @@ static void question_done(minke_node_t *node, minke_node_stream_t *s)
 {
     question_t *q = s->state;
     reservation_t *r = answered(q);
-    minke__relay_inbox_free(&q->inbox);
+    minke__frame_inbox_free(&q->inbox);
     minke__free(&node->env, q);
     if (r == NULL) return;
     const minke_close_t reason =
@@ -263,6 +263,7 @@ static void ask(minke_node_t *node, reservation_t *r, minke_node_connection_t *r
     question_t *q = minke__alloc_zero(&node->env, sizeof *q);
     int error = q != NULL ? MINKE_OK : MINKE_ERROR_NO_MEMORY;
     r->connection = relay->id;
+    r->target.peer = *minke__link_peer(node, relay->below); /* the next try finds this connection, if it is there */
     if (error == MINKE_OK) error = minke__node_open_stream(node, relay, hop_reserve.protocol, &hop_reserve, &s);
     if (error < 0) {
         minke__free(&node->env, q);
@@ -270,7 +271,7 @@ static void ask(minke_node_t *node, reservation_t *r, minke_node_connection_t *r
         fail(node, r, &reason);
         return;
     }
-    minke__relay_inbox_init(&q->inbox, &node->env);
+    minke__frame_inbox_init(&q->inbox, &node->env, MINKE_RELAY_MESSAGE_MAX);
     q->reservation = r;
     s->state = q;
     r->question = s;
@@ -377,7 +378,7 @@ bool minke__node_has_reservations(const minke_node_t *node) { return !minke__lis
 /* ---- who calls: the stop protocol */
 
 typedef struct call {
-    minke_relay_inbox_t inbox;
+    minke_frame_inbox_t inbox;
 } call_t;
 
 /* Only a relay that we reserved at may bring callers: anybody else could pass bytes of his own making for a circuit's.
@@ -391,13 +392,22 @@ static bool is_our_relay(const minke_node_t *node, const minke_node_connection_t
     return false;
 }
 
-static minke_relay_status_t judge_call(const minke_node_t *node, const minke_node_stream_t *s, int read,
+/* As minke__node_accept judges carriers. */
+static bool has_room(minke_node_t *node)
+{
+    if (!minke__account_is_crowded(node->env.account)) return minke__bytes_admit(node->bytes, true) == MINKE_OK;
+    node->env.counters->memory_refused++;
+    return false;
+}
+
+static minke_relay_status_t judge_call(minke_node_t *node, const minke_node_stream_t *s, int read,
                                        const minke_relay_message_t *message)
 {
     if (read < 0) return MINKE_RELAY_STATUS_MALFORMED_MESSAGE;
     if (message->type != MINKE_STOP_CONNECT) return MINKE_RELAY_STATUS_UNEXPECTED_MESSAGE;
     if (message->peer.id.len == 0) return MINKE_RELAY_STATUS_MALFORMED_MESSAGE;
-    return is_our_relay(node, s->connection) ? MINKE_RELAY_STATUS_OK : MINKE_RELAY_STATUS_PERMISSION_DENIED;
+    if (!is_our_relay(node, s->connection)) return MINKE_RELAY_STATUS_PERMISSION_DENIED;
+    return has_room(node) ? MINKE_RELAY_STATUS_OK : MINKE_RELAY_STATUS_RESOURCE_LIMIT_EXCEEDED;
 }
 
 static void free_call(minke_node_t *node, minke_node_stream_t *s)
@@ -405,7 +415,7 @@ static void free_call(minke_node_t *node, minke_node_stream_t *s)
     call_t *call = s->state;
     s->state = NULL;
     if (call == NULL) return;
-    minke__relay_inbox_free(&call->inbox);
+    minke__frame_inbox_free(&call->inbox);
     minke__free(&node->env, call);
 }
 
@@ -437,12 +447,13 @@ static void run_call(minke_node_t *node, minke_node_stream_t *s)
             (void)minke__link_reset(node, s->id, 0);
             return;
         }
-        minke__relay_inbox_init(&call->inbox, &node->env);
+        minke__frame_inbox_init(&call->inbox, &node->env, MINKE_RELAY_MESSAGE_MAX);
         s->state = call;
     }
     call_t *call = s->state;
     const int result = minke__relay_read(node, s, &call->inbox);
-    if (result != MINKE_ERROR_AGAIN) answer_call(node, s, result);
+    if (result == MINKE_ERROR_NO_MEMORY) (void)minke__link_reset(node, s->id, 0);
+    else if (result != MINKE_ERROR_AGAIN) answer_call(node, s, result);
 }
 
 const minke_service_t minke__service_stop = {

@@ -15,7 +15,7 @@ typedef struct splice {
     minke_node_stream_t *ends[2];
     minke_relay_circuit_t *account; /* NULL: over, for the book */
     minke_relay_limit_t limit;
-    minke_relay_inbox_t inbox; /* the target's answer */
+    minke_frame_inbox_t inbox; /* the target's answer */
     bool asked, open;
     bool finished[2]; /* that end has sent its last byte, and the other was told */
 } splice_t;
@@ -26,7 +26,7 @@ static void free_splice(minke_node_t *node, splice_t *x)
 {
     minke__list_remove(&x->unfinished);
     minke__node_timer_free(node, &x->timer);
-    minke__relay_inbox_free(&x->inbox);
+    minke__frame_inbox_free(&x->inbox);
     minke__free(&node->env, x);
 }
 
@@ -207,7 +207,7 @@ minke_relay_status_t minke__splice_begin(minke_node_t *node, minke_node_stream_t
         return MINKE_RELAY_STATUS_RESOURCE_LIMIT_EXCEEDED;
     }
     minke__list_init(&x->unfinished);
-    minke__relay_inbox_init(&x->inbox, &node->env);
+    minke__frame_inbox_init(&x->inbox, &node->env, MINKE_RELAY_MESSAGE_MAX);
     if (minke__node_open_stream(node, target, stop_service.protocol, &stop_service, &stop) < 0) {
         free_splice(node, x);
         return MINKE_RELAY_STATUS_CONNECTION_FAILED;

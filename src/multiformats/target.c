@@ -128,6 +128,7 @@ static bool read_circuit(walk_t *walk, minke_target_t *out)
     out->circuit = true;
     out->relay_len = walk->begun_at;
     next(walk);
+    out->webrtc = skip(walk, MINKE_MULTIADDR_WEBRTC);
     return read_peer(walk, &out->destination);
 }
 
@@ -175,4 +176,17 @@ void minke__target_host(const minke_target_t *target, char out[MINKE_NAME_BYTES]
     if (target->name[0] != 0) minke__write_text(&w, target->name);
     else minke__write_ip(&w, &target->address);
     minke__write_terminator(&w);
+}
+
+int minke__target_circuit(const minke_multiaddr_t *address, minke_multiaddr_t *out)
+{
+    minke_target_t target;
+    if (minke__target_parse(address, &target) < 0 || !target.circuit) return MINKE_ERROR_ADDRESS;
+    *out = *address;
+    out->len = (uint16_t)target.relay_len;
+    int result = minke__multiaddr_append(out, MINKE_MULTIADDR_P2P_CIRCUIT, NULL, 0);
+    if (result == MINKE_OK && target.destination.len > 0) {
+        result = minke__multiaddr_append(out, MINKE_MULTIADDR_P2P, target.destination.bytes, target.destination.len);
+    }
+    return result;
 }

@@ -81,26 +81,4 @@ MINKE_MUST_USE int minke__stop_read(const uint8_t *data, size_t len, minke_relay
 MINKE_MUST_USE int minke__hop_write(const minke_relay_message_t *message, minke_writer_t *out);
 MINKE_MUST_USE int minke__stop_write(const minke_relay_message_t *message, minke_writer_t *out);
 
-/*
- * Where one message with its length prefix is put together, from bytes cut anywhere. What follows it is not touched: it
- * belongs to the circuit. Memory is taken when the length is known, and no more than that.
- */
-typedef struct minke_relay_inbox {
-    const minke_env_t *env;
-    uint8_t *message;
-    uint16_t len;      /* bytes of the message so far */
-    uint16_t expected; /* its length, once `started` */
-    uint8_t first;     /* the first byte of a prefix of two */
-    bool has_first, started;
-} minke_relay_inbox_t;
-
-void minke__relay_inbox_init(minke_relay_inbox_t *inbox, const minke_env_t *env);
-void minke__relay_inbox_free(minke_relay_inbox_t *inbox);
-/*
- * Takes the first `*taken` of `len` bytes. MINKE_OK: `message` and `len` are complete (and stay so: then nothing more
- * is taken); MINKE_ERROR_AGAIN: more has to come; MINKE_ERROR_MALFORMED: a length above MINKE_RELAY_MESSAGE_MAX or not
- * minimal; MINKE_ERROR_NO_MEMORY. After the last two the inbox is only good for being freed.
- */
-MINKE_MUST_USE int minke__relay_inbox_take(minke_relay_inbox_t *inbox, const uint8_t *data, size_t len, size_t *taken);
-
 #endif

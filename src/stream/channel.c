@@ -150,6 +150,20 @@ void minke__channel_close(minke_mux_t *mux, minke_channel_t *channel)
     minke__channel_advance(mux, channel);
 }
 
+int minke__mux_open_init(minke_mux_t *mux)
+{
+    const int id = minke__channel_free_id(mux);
+    minke_channel_t *channel = id >= 0 ? minke__channel_new(mux, (uint16_t)id) : NULL;
+    if (channel == NULL) return id < 0 ? MINKE_ERROR_LIMIT : MINKE_ERROR_NO_MEMORY;
+    channel->init = true;
+    channel->pending = MINKE_CHANNEL_SEND_OPEN;
+    channel->phase = MINKE_CHANNEL_DRAINING; /* nothing follows: its reset goes when the remote knows it */
+    mux->closing_n++;
+    minke__channel_set_timer(mux, channel, MINKE_MUX_CLOSE_AFTER);
+    minke__mux_schedule(mux, channel);
+    return MINKE_OK;
+}
+
 void minke__channel_refuse(minke_mux_t *mux, minke_channel_t *channel, bool politely)
 {
     mux->env->counters->streams_refused++;

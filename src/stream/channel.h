@@ -57,6 +57,7 @@ typedef struct minke_channel {
     uint8_t pending;   /* MINKE_CHANNEL_SEND_* */
     uint8_t linger;    /* minke_channel_linger_t */
     bool inbound;      /* an id of the remote's parity */
+    bool init;         /* ours, labelled "init": see minke__mux_open_init */
     bool negotiated;   /* the handshake channel: never reset by us first */
     bool known;        /* the remote knows the id: its ACK, data or reset came, or the OPEN was its own */
     bool admitted;     /* our OPEN counts against those that may be out at once */

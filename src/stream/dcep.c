@@ -22,9 +22,12 @@ minke_dcep_verdict_t minke__dcep_judge_open(const uint8_t *head, size_t total)
     return memcmp(minke__read_bytes(&r, sizeof INIT), INIT, sizeof INIT) == 0 ? MINKE_DCEP_INIT : MINKE_DCEP_STREAM;
 }
 
-void minke__dcep_write_open(minke_writer_t *w)
+void minke__dcep_write_open(minke_writer_t *w, bool init)
 {
     minke__write_u8(w, MINKE_DCEP_OPEN);
     minke__write_u8(w, CHANNEL_TYPE_RELIABLE);
-    minke__write_zeros(w, MINKE_DCEP_OPEN_BYTES - 2);
+    minke__write_zeros(w, 6); /* priority and reliability parameter */
+    minke__write_u16(w, init ? sizeof INIT : 0);
+    minke__write_u16(w, 0);
+    if (init) minke__write_bytes(w, INIT, sizeof INIT);
 }

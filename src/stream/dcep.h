@@ -20,7 +20,7 @@ typedef enum minke_dcep_verdict {
 
 /* An OPEN of `total` bytes, of which the first min(total, MINKE_DCEP_HEAD_BYTES) are at `head`. */
 minke_dcep_verdict_t minke__dcep_judge_open(const uint8_t *head, size_t total);
-/* Reliable, ordered, no label, no protocol. */
-void minke__dcep_write_open(minke_writer_t *w);
+/* Reliable, ordered, no protocol; without a label, or with "init". */
+void minke__dcep_write_open(minke_writer_t *w, bool init);
 
 #endif

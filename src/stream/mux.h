@@ -76,6 +76,9 @@ bool minke__mux_event(minke_mux_t *mux, minke_mux_event_t *event);
 /* A new outbound stream; DCEP OPEN goes out with or before its first data.
  * MINKE_ERROR_LIMIT: outbound_max, or no free id; MINKE_ERROR_STATE: SCTP is not up yet; MINKE_ERROR_NO_MEMORY. */
 MINKE_MUST_USE int minke__mux_open(minke_mux_t *mux, minke_mux_stream_t **stream);
+/* The channel "init" of private connections (spec/webrtc-private.md 3, fact 10): opened, and reset as soon as the
+ * remote knows it. No stream, and no event tells of it. Errors as minke__mux_open. */
+MINKE_MUST_USE int minke__mux_open_init(minke_mux_t *mux);
 /* The handshake channel, or NULL. It gives no events; ask it after every packet. */
 minke_mux_stream_t *minke__mux_handshake_channel(minke_mux_t *mux);
 

@@ -76,11 +76,11 @@ static minke_message_t *small_message(minke_mux_t *mux, uint32_t ppid, const min
     return message;
 }
 
-static minke_message_t *dcep_message(minke_mux_t *mux, bool is_open)
+static minke_message_t *dcep_message(minke_mux_t *mux, bool is_open, bool init)
 {
-    uint8_t bytes[MINKE_DCEP_OPEN_BYTES];
+    uint8_t bytes[MINKE_DCEP_HEAD_BYTES];
     minke_writer_t w = minke__writer(bytes, sizeof bytes);
-    if (is_open) minke__dcep_write_open(&w);
+    if (is_open) minke__dcep_write_open(&w, init);
     else minke__write_u8(&w, MINKE_DCEP_ACK);
     return small_message(mux, PPID_DCEP, &w);
 }
@@ -98,7 +98,7 @@ static minke_message_t *pending_message(minke_mux_t *mux, minke_channel_t *chann
     minke_message_t *message = NULL;
     switch (which) {
     case MINKE_CHANNEL_SEND_OPEN:
-    case MINKE_CHANNEL_SEND_ACK: message = dcep_message(mux, which == MINKE_CHANNEL_SEND_OPEN); break;
+    case MINKE_CHANNEL_SEND_ACK: message = dcep_message(mux, which == MINKE_CHANNEL_SEND_OPEN, channel->init); break;
     case MINKE_CHANNEL_SEND_RESET: message = flag_message(mux, MINKE_FRAME_RESET, channel->reset_code); break;
     case MINKE_CHANNEL_SEND_FIN_ACK: message = flag_message(mux, MINKE_FRAME_FIN_ACK, 0); break;
     default: message = flag_message(mux, MINKE_FRAME_STOP_SENDING, channel->reset_code); break;

@@ -200,8 +200,7 @@ static minke_byte_connection_t *new_connection(minke_byte_endpoint_t *e, bool in
     return NULL;
 }
 
-int minke__bytes_add(minke_byte_endpoint_t *e, minke_carrier_t *carrier, bool inbound, const minke_peer_id_t *expected,
-                     minke_time_t now, minke_connection_t *out)
+int minke__bytes_admit(const minke_byte_endpoint_t *e, bool inbound)
 {
     if (e->connections.count >= e->options.connections_max) {
         e->env->counters->connections_refused += inbound;
@@ -211,6 +210,14 @@ int minke__bytes_add(minke_byte_endpoint_t *e, minke_carrier_t *carrier, bool in
         e->env->counters->handshakes_refused++;
         return MINKE_ERROR_LIMIT;
     }
+    return MINKE_OK;
+}
+
+int minke__bytes_add(minke_byte_endpoint_t *e, minke_carrier_t *carrier, bool inbound, const minke_peer_id_t *expected,
+                     minke_time_t now, minke_connection_t *out)
+{
+    const int error = minke__bytes_admit(e, inbound);
+    if (error < 0) return error;
     minke_byte_connection_t *c = new_connection(e, inbound, expected, now);
     if (c == NULL) return MINKE_ERROR_NO_MEMORY;
     c->carrier = carrier;

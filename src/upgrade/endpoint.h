@@ -49,7 +49,9 @@ MINKE_MUST_USE minke_byte_endpoint_t *minke__bytes_new(const minke_env_t *env,
 /* Ends everything without a word to the remotes. */
 void minke__bytes_free(minke_byte_endpoint_t *endpoint);
 
-/* `expected` may be NULL; the carrier must outlive the connection. MINKE_ERROR_LIMIT (counted); MINKE_ERROR_NO_MEMORY:
+/* Is there room for one more? MINKE_ERROR_LIMIT, counted. */
+MINKE_MUST_USE int minke__bytes_admit(const minke_byte_endpoint_t *endpoint, bool inbound);
+/* `expected` may be NULL; the carrier must outlive the connection. MINKE_ERROR_LIMIT, as above; MINKE_ERROR_NO_MEMORY:
  * close the carrier. */
 MINKE_MUST_USE int minke__bytes_add(minke_byte_endpoint_t *endpoint, minke_carrier_t *carrier, bool inbound,
                                     const minke_peer_id_t *expected, minke_time_t now, minke_connection_t *connection);

@@ -72,7 +72,7 @@ fi
 certhash=$("$minke" key show my.key | sed -n 's/^certhash *//p')
 
 # ---- listening
-expect 2 'wants an address like' "$minke" listen --listen /ip4/127.0.0.1/tcp/1
+expect 2 'wants an address like' "$minke" listen --listen /ip4/127.0.0.1/udp/1/quic-v1
 expect 2 'wants an address like' "$minke" listen --announce /ip4/0.0.0.0/udp/1/webrtc-direct
 expect 3 '"ok":false,"layer":"network"' "$minke" listen --json --listen /ip4/192.0.2.99/udp/0/webrtc-direct
 start log --key my.key --listen $direct
@@ -143,7 +143,7 @@ kill "$holder"
 wait "$holder"
 stop
 expect 0 '^0$' echo $?
-expect 0 '"event":"stats","connections":[0-9]+,"resident_bytes":[1-9][0-9]*,"counters":\{"datagrams_received":[0-9]+.*"connections_accepted"' cat seen
+expect 0 '"event":"stats","connections":[0-9]+,"resident_bytes":[1-9][0-9]*,"memory_bytes":[1-9][0-9]*,"counters":\{"datagrams_received":[0-9]+.*"connections_accepted"' cat seen
 expect 0 '"event":"connection".*"direction":"in".*"last_step":"noise".*"pairs_validated":1,' cat seen
 # A full disk ends the capture, not the command; what was captured can be read.
 start log --listen $direct

@@ -67,7 +67,8 @@ static void init_end(fuzz_pipe_end_t *end, int owner, int client)
 
 static void break_pipe(int client)
 {
-    static const minke_close_t reason = {.layer = MINKE_LAYER_NETWORK, .code = MINKE_ERROR_CONNECTION_CLOSED, .text = "it broke"};
+    static const minke_close_t reason = {
+        .layer = MINKE_LAYER_NETWORK, .code = MINKE_ERROR_CONNECTION_CLOSED, .text = "it broke"};
     fuzz_pipe_t *pipe = pipes[client - 1];
     if (pipe == NULL) return;
     for (int i = 0; i < 2; i++) {
@@ -79,7 +80,8 @@ static void break_pipe(int client)
 /* The client dials, the relay accepts, both at once. */
 static void carry(int client, uint64_t attempt)
 {
-    static const minke_close_t refusal = {.layer = MINKE_LAYER_NETWORK, .code = MINKE_ERROR_CONNECTION_CLOSED, .text = "refused"};
+    static const minke_close_t refusal = {
+        .layer = MINKE_LAYER_NETWORK, .code = MINKE_ERROR_CONNECTION_CLOSED, .text = "refused"};
     fuzz_pipe_t *pipe = pipes[client - 1] == NULL ? calloc(1, sizeof *pipe) : NULL;
     if (pipe == NULL) {
         minke__node_not_carried(nodes[client], attempt, &refusal, now);
@@ -403,7 +405,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     now = 1000000;
     memset(slots, 0, sizeof slots);
     for (int i = 0; i < NODES_N; i++) make_node(i);
-    if (raw_relay) (void)!minke__node_reserve(nodes[TARGET], strcat((char *)(uintptr_t)relay_text(false), "/p2p-circuit"), now);
+    if (raw_relay)
+        (void)!minke__node_reserve(nodes[TARGET], strcat((char *)(uintptr_t)relay_text(false), "/p2p-circuit"), now);
     else dial(TARGET, false);
     dial(SOURCE, false);
     settle();

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/frame_inbox.h"
 #include "relay/message.h"
 #include "support/test_env.h"
 
@@ -37,21 +38,21 @@ static void assert_same_messages(const minke_relay_message_t *a, const minke_rel
     assert_same(a->reservation.voucher, b->reservation.voucher);
 }
 
-static int take(minke_relay_inbox_t *inbox, const uint8_t *data, size_t size, size_t step, size_t *taken)
+static int take(minke_frame_inbox_t *inbox, const uint8_t *data, size_t size, size_t step, size_t *taken)
 {
     int error = MINKE_ERROR_AGAIN;
     *taken = 0;
     while (error == MINKE_ERROR_AGAIN && *taken < size) {
         const size_t n = size - *taken < step ? size - *taken : step;
         size_t now;
-        error = minke__relay_inbox_take(inbox, data + *taken, n, &now);
+        error = minke__frame_inbox_take(inbox, data + *taken, n, &now);
         assert(now <= n && (now == n || error != MINKE_ERROR_AGAIN));
         *taken += now;
     }
     return error;
 }
 
-static void check(const minke_relay_inbox_t *inbox, bool stop)
+static void check(const minke_frame_inbox_t *inbox, bool stop)
 {
     static uint8_t again[MINKE_RELAY_PREFIX_MAX + MINKE_RELAY_MESSAGE_MAX];
     static minke_relay_message_t a, b;
@@ -78,11 +79,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 1) return 0;
     test_env_t test;
-    minke_relay_inbox_t whole, cut;
+    minke_frame_inbox_t whole, cut;
     size_t whole_taken, cut_taken;
     test_env_init(&test, 1);
-    minke__relay_inbox_init(&whole, &test.env);
-    minke__relay_inbox_init(&cut, &test.env);
+    minke__frame_inbox_init(&whole, &test.env, MINKE_RELAY_MESSAGE_MAX);
+    minke__frame_inbox_init(&cut, &test.env, MINKE_RELAY_MESSAGE_MAX);
     const int error = take(&whole, data + 1, size - 1, SIZE_MAX, &whole_taken);
     assert(take(&cut, data + 1, size - 1, 1 + (data[0] >> 1) % 16, &cut_taken) == error);
     if (error == MINKE_OK) {
@@ -90,8 +91,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         assert(memcmp(whole.message, cut.message, whole.len) == 0);
         check(&whole, (data[0] & 1) != 0);
     }
-    minke__relay_inbox_free(&whole);
-    minke__relay_inbox_free(&cut);
+    minke__frame_inbox_free(&whole);
+    minke__frame_inbox_free(&cut);
     assert(test.blocks == 0);
     return 0;
 }

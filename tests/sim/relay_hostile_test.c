@@ -283,6 +283,55 @@ static void who_is_no_relay_is_told_apart(void **state)
     relay_tear_down(&scene);
 }
 
+/* Also where the address does not say who the relay is: a refusal does not leave a connection behind for each try. */
+static void a_refused_reservation_keeps_to_one_connection(void **state)
+{
+    (void)state;
+    char addr[MINKE_ADDR_BYTES];
+    begin(false);
+    strcpy(addr, scene.relay_addr);
+    *strstr(addr, "/p2p/") = 0;
+    strcat(addr, "/p2p-circuit");
+    assert_int_equal(minke__node_reserve(scene.target->node, addr, scene.world.now), MINKE_OK);
+    for (size_t i = 0; i < 6; i++) relay_write_hex(&scene, scene.relay, asked(i), "05 0802 28c801");
+    assert_int_equal(relay_told_n(scene.target, MINKE_EVENT_CONNECTED), 1);
+    reply(asked(6), &(answer_t){.expire = 1767225600 + 3600});
+    assert_true(relay_wait_told(&scene, scene.target, MINKE_EVENT_LISTENING, 1, SECOND));
+    assert_string_equal(relay_told(scene.target, MINKE_EVENT_LISTENING, 1)->addr, scene.circuit);
+    relay_tear_down(&scene);
+}
+
+/* A relay may bring as many at once as other callers may come. */
+static void a_target_takes_only_so_many_calls_at_once(void **state)
+{
+    (void)state;
+    enum { CALLS_MAX = 3 };
+    uint8_t message[128], expected[16];
+    relay_scene_options_t options;
+    relay_scene_defaults(&options);
+    options.raw_relay = options.quiet = true;
+    options.host.transport.handshakes_max = CALLS_MAX;
+    relay_set_up(&scene, &options);
+    ask();
+    reply(asked(0), &(answer_t){.expire = 1767225600 + 3600});
+    assert_true(relay_wait_told(&scene, scene.target, MINKE_EVENT_LISTENING, 1, SECOND));
+    const size_t len = relay_hop_connect(scene.source_id, message);
+    message[2] = 0;
+    for (size_t i = 0; i < 10; i++) {
+        relay_stream_t *stop =
+            relay_open(&scene, scene.relay, relay_app(scene.relay)->streams[0].connection, RELAY_STOP);
+        relay_write(&scene, scene.relay, stop, message, len);
+        relay_run(&scene, 100 * MILLISECOND);
+        const size_t answer_len = relay_stop_status(
+            i < CALLS_MAX ? MINKE_RELAY_STATUS_OK : MINKE_RELAY_STATUS_RESOURCE_LIMIT_EXCEEDED, expected);
+        assert_true(stop->read >= answer_len && memcmp(stop->first, expected, answer_len) == 0);
+    }
+    assert_int_equal(minke_transport_counters(scene.target->transport)->handshakes_refused, 10 - CALLS_MAX);
+    relay_run(&scene, 12 * SECOND);
+    assert_true(minke__bytes_after(scene.target->node->bytes, 0) == 0);
+    relay_tear_down(&scene);
+}
+
 /* ---- answers to CONNECT */
 
 static void a_dial_over_a_bad_relay_fails_for_a_reason(void **state)
@@ -471,6 +520,8 @@ int main(void)
         cmocka_unit_test(a_relay_that_does_not_answer_properly_is_not_believed),
         cmocka_unit_test(a_voucher_must_be_the_relays_own_and_for_us),
         cmocka_unit_test(a_relay_that_does_not_answer_is_asked_again),
+        cmocka_unit_test(a_refused_reservation_keeps_to_one_connection),
+        cmocka_unit_test(a_target_takes_only_so_many_calls_at_once),
         cmocka_unit_test(who_is_no_relay_is_told_apart),
         cmocka_unit_test(a_dial_over_a_bad_relay_fails_for_a_reason),
         cmocka_unit_test(a_relay_cannot_pass_off_another_peer),

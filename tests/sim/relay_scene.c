@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "host/dial.h"
 #include "host/hop.h"
 #include "host/reservation.h"
 

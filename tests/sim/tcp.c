@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "host/dial.h"
 #include "world.h"
 
 enum { BUFFER = 65536 };

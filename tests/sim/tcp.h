@@ -6,10 +6,11 @@
 #ifndef MINKE_SIM_TCP_H
 #define MINKE_SIM_TCP_H
 
-#include "host/dial.h"
+#include "upgrade/endpoint.h"
 
 struct sim_world;
 struct sim_endpoint;
+struct minke_node_request;
 typedef struct sim_tcp sim_tcp_t;
 
 sim_tcp_t *sim_tcp_new(uint64_t seed);
@@ -22,7 +23,7 @@ void sim_tcp_set_piece(sim_tcp_t *tcp, size_t most);
 void sim_tcp_set_window(sim_tcp_t *tcp, size_t bytes);
 
 /* What the nodes ask for. */
-void sim_tcp_connect(struct sim_world *world, struct sim_endpoint *dialer, const minke_node_request_t *request);
+void sim_tcp_connect(struct sim_world *world, struct sim_endpoint *dialer, const struct minke_node_request *request);
 void sim_tcp_cancel(struct sim_world *world, struct sim_endpoint *dialer, uint64_t attempt);
 void sim_tcp_release(struct sim_world *world, minke_carrier_t *carrier);
 void sim_tcp_send(struct sim_world *world, struct sim_endpoint *endpoint, minke_connection_t connection);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "host/dial.h"
 #include "virtual_clock.h"
 
 static uint8_t train_buffer[MINKE_TRAIN_BYTES];

@@ -66,6 +66,22 @@ static void the_relay_is_what_stands_before(void **state)
     assert_memory_equal(relay.bytes, expected.bytes, expected.len);
 }
 
+static void direct_after_all(void **state)
+{
+    (void)state;
+    minke_multiaddr_t address, circuit;
+    minke_target_t target;
+    char text[MINKE_MULTIADDR_TEXT_BYTES];
+    assert_int_equal(minke__target_parse_text("/ip4/192.0.2.1/tcp/4001" R "/p2p-circuit/webrtc" B, &address, &target),
+                     MINKE_OK);
+    assert_true(target.circuit && target.webrtc && target.destination.len > 0);
+    assert_int_equal(minke__target_circuit(&address, &circuit), MINKE_OK);
+    assert_true(minke__multiaddr_text(&circuit, text, sizeof text) > 0);
+    assert_string_equal(text, "/ip4/192.0.2.1/tcp/4001" R "/p2p-circuit" B);
+    assert_int_equal(minke__target_parse_text("/ip4/192.0.2.1/tcp/4001" R, &address, &target), MINKE_OK);
+    assert_int_equal(minke__target_circuit(&address, &circuit), MINKE_ERROR_ADDRESS);
+}
+
 static void other_forms_are_refused(void **state)
 {
     (void)state;
@@ -78,7 +94,8 @@ static void other_forms_are_refused(void **state)
         "/ip4/192.0.2.1/tcp/4001/ws/ws",
         "/ip4/192.0.2.1/tcp/4001" R R,
         "/ip4/192.0.2.1/tcp/4001" R "/p2p-circuit" B "/p2p-circuit" B,
-        "/ip4/192.0.2.1/tcp/4001" R "/p2p-circuit/webrtc" B,
+        "/ip4/192.0.2.1/tcp/4001" R "/p2p-circuit" B "/webrtc",
+        "/ip4/192.0.2.1/tcp/4001" R "/webrtc" B,
         "/tcp/4001",
         "/p2p-circuit" B,
         "/ip6zone/eth0/ip6/fe80::1/tcp/4001",
@@ -111,6 +128,7 @@ static void written_as_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(kinds), cmocka_unit_test(the_relay_is_what_stands_before),
-                                       cmocka_unit_test(other_forms_are_refused), cmocka_unit_test(written_as_read)};
+                                       cmocka_unit_test(direct_after_all), cmocka_unit_test(other_forms_are_refused),
+                                       cmocka_unit_test(written_as_read)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

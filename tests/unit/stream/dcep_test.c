@@ -53,7 +53,7 @@ static void test_write(void **state)
     (void)state;
     uint8_t bytes[MINKE_DCEP_OPEN_BYTES], expected[MINKE_DCEP_OPEN_BYTES];
     minke_writer_t w = minke__writer(bytes, sizeof bytes);
-    minke__dcep_write_open(&w);
+    minke__dcep_write_open(&w, false);
     assert_true(!w.failed && w.len == test_unhex("03 00 0000 00000000 0000 0000", expected, sizeof expected));
     assert_memory_equal(bytes, expected, sizeof expected);
     assert_int_equal(minke__dcep_judge_open(bytes, w.len), MINKE_DCEP_STREAM);

@@ -28,7 +28,8 @@ typedef struct lab {
     size_t packets_n;
 } lab_t;
 
-static lab_t *lab_new(uint64_t seed, unsigned loss, minke_time_t jitter)
+/* `direct`: with the handshake channel; without, the connection is a private one. */
+static lab_t *lab_new_as(uint64_t seed, unsigned loss, minke_time_t jitter, bool direct)
 {
     lab_t *lab = calloc(1, sizeof *lab);
     test_env_init(&lab->test, seed);
@@ -39,7 +40,7 @@ static lab_t *lab_new(uint64_t seed, unsigned loss, minke_time_t jitter)
     lab->packets = malloc(PACKETS_MAX * sizeof lab->packets[0]);
     minke_mux_options_t options;
     minke__mux_options_defaults(&options);
-    options.handshake_channel = true;
+    options.handshake_channel = direct;
     minke_sctp_options_t sctp_options;
     minke__sctp_options_defaults(&sctp_options);
     for (int i = 0; i < SIDES; i++) {
@@ -56,6 +57,11 @@ static lab_t *lab_new(uint64_t seed, unsigned loss, minke_time_t jitter)
         minke__sctp_connect(lab->sctps[i], lab->now);
     }
     return lab;
+}
+
+static lab_t *lab_new(uint64_t seed, unsigned loss, minke_time_t jitter)
+{
+    return lab_new_as(seed, loss, jitter, true);
 }
 
 static void lab_free(lab_t *lab)
@@ -230,6 +236,29 @@ static void test_reset_in_the_middle(void **state)
     }
 }
 
+/* Private connections: "init" is no stream, its id comes back, and streams go on beside it. */
+static void test_init_channel(void **state)
+{
+    (void)state;
+    for (int by = 0; by < SIDES; by++) {
+        for (unsigned lossy = 0; lossy < 2; lossy++) {
+            lab_t *lab = lab_new_as(9, lossy * 50, MILLISECOND, false);
+            connect(lab);
+            assert_int_equal(minke__mux_open_init(lab->muxes[by]), MINKE_OK);
+            start(lab->muxes[0], &lab->random, &jobs[0], 20000);
+            assert_int_equal(minke__mux_stream_channel(jobs[0].stream), by == 0 ? 2 : 0);
+            run(lab, 1);
+            settle_down(lab);
+            assert_int_equal(minke__mux_stats(lab->muxes[by]).retired, 0);
+            assert_int_equal(minke__mux_stats(lab->muxes[1]).inbound, 0);
+            start(lab->muxes[0], &lab->random, &jobs[0], 10);
+            assert_int_equal(minke__mux_stream_channel(jobs[0].stream), 0);
+            run(lab, 1);
+            lab_free(lab);
+        }
+    }
+}
+
 /* Everything goes at once, with messages, resets and unread bytes under way. */
 static void test_freed_at_any_time(void **state)
 {
@@ -253,6 +282,7 @@ int main(void)
         cmocka_unit_test(test_handshake_channel),   cmocka_unit_test(test_echo),
         cmocka_unit_test(test_256_streams_at_once), cmocka_unit_test(test_streams_in_sequence),
         cmocka_unit_test(test_reset_in_the_middle), cmocka_unit_test(test_freed_at_any_time),
+        cmocka_unit_test(test_init_channel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
