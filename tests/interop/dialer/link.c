@@ -18,6 +18,7 @@ bool link_say(link_t *link, bool ok, const char *format, ...)
     va_start(arguments, format);
     (void)vsnprintf(link->facts, sizeof link->facts, format, arguments);
     va_end(arguments);
+    if (!ok) WAIT_FOR(link, 100, link->disconnected); /* its streams end before it */
     if (!ok && link->disconnected) {
         const size_t len = strlen(link->facts);
         (void)snprintf(link->facts + len, sizeof link->facts - len, " [disconnected, %s: %s]",
