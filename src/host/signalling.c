@@ -11,7 +11,14 @@
 
 /* Who signals on and on costs this much: js and browsers need some ten candidates. */
 /* Our descriptions and candidates are shorter than OWN_MESSAGE_MAX by far. */
-enum { OWN_MESSAGE_MAX = 2048, MESSAGES_MAX = 256, SESSIONS_MAX = 32, SESSIONS_OF_PEER_MAX = 2, CIRCUIT_KEPT_S = 15, LISTENER_S = 30 };
+enum {
+    OWN_MESSAGE_MAX = 2048,
+    MESSAGES_MAX = 256,
+    SESSIONS_MAX = 32,
+    SESSIONS_OF_PEER_MAX = 2,
+    CIRCUIT_KEPT_S = 15,
+    LISTENER_S = 30
+};
 
 typedef struct session {
     minke_list_t siblings;

@@ -267,7 +267,8 @@ static void test_loss_delays_it(void **state)
     }
 }
 
-/* At every allocation of either side, once and for good: it comes up or ends, and leaves nothing (sim_world_free looks). */
+/* At every allocation of either side, once and for good: it comes up or ends, and leaves nothing (sim_world_free
+ * looks). */
 static void test_out_of_memory_leaves_nothing(void **state)
 {
     (void)state;

@@ -295,10 +295,9 @@ static void a_relay_that_comes_back_is_reserved_at_again(void **state)
             assert_true(n < 8);
             order[n++] = type;
         }
-        static const minke_event_type_t expected[] = {MINKE_EVENT_LISTENING,     MINKE_EVENT_LISTENING,
-                                                      MINKE_EVENT_LISTEN_CLOSED, MINKE_EVENT_LISTEN_CLOSED,
-                                                      MINKE_EVENT_LISTEN_FAILED, MINKE_EVENT_LISTENING,
-                                                      MINKE_EVENT_LISTENING};
+        static const minke_event_type_t expected[] = {
+            MINKE_EVENT_LISTENING,     MINKE_EVENT_LISTENING, MINKE_EVENT_LISTEN_CLOSED, MINKE_EVENT_LISTEN_CLOSED,
+            MINKE_EVENT_LISTEN_FAILED, MINKE_EVENT_LISTENING, MINKE_EVENT_LISTENING};
         assert_int_equal(n, 7);
         assert_memory_equal(order, expected, sizeof expected);
         /* The connection over it has gone at both ends, and another can be made. */

@@ -1,4 +1,5 @@
-/* Private connections between hosts: agreed on over a relay, kept beside the circuit, and what a hostile peer may signal. */
+/* Private connections between hosts: agreed on over a relay, kept beside the circuit, and what a hostile peer may
+ * signal. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -66,7 +67,7 @@ static void a_dial_ends_directly(void **state)
     (void)state;
     for (int tcp = 0; tcp < 2; tcp++) {
         begin(true, tcp != 0);
-            const minke_connection_t connection = relay_connect(&scene, scene.source, private_addr);
+        const minke_connection_t connection = relay_connect(&scene, scene.source, private_addr);
         assert_int_equal(stats_of(scene.source, connection).kind, MINKE_PATH_PRIVATE);
         relay_run(&scene, SECOND);
         const relay_told_t *in = told_of_kind(scene.target, false);
@@ -112,8 +113,7 @@ static void without_a_direct_path_the_circuit_stays(void **state)
     echo(circuit->connection, 1000);
     relay_run(&scene, 30 * SECOND);
     assert_null(told_of_kind(scene.target, false)); /* the target never heard of it */
-    assert_int_equal(minke_transport_connections(scene.target->transport, NULL, 0),
-                     scene.options.tcp ? 0 : 1);
+    assert_int_equal(minke_transport_connections(scene.target->transport, NULL, 0), scene.options.tcp ? 0 : 1);
     relay_tear_down(&scene);
 }
 
@@ -223,7 +223,8 @@ static void streams_that_never_end_are_ended(void **state)
         "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n"
         "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=ice-ufrag:Qx7a\r\n"
         "a=ice-pwd:r9VwKf2mTz0LhYp4Bn6Jc8Sd\r\na=ice-options:trickle\r\n"
-        "a=fingerprint:sha-256 30:FC:9F:46:9C:20:74:19:DF:DD:0A:AB:5F:27:A8:6C:97:3C:94:E4:05:48:DB:93:75:CC:A2:E9:15:97:"
+        "a=fingerprint:sha-256 "
+        "30:FC:9F:46:9C:20:74:19:DF:DD:0A:AB:5F:27:A8:6C:97:3C:94:E4:05:48:DB:93:75:CC:A2:E9:15:97:"
         "3B:99\r\na=setup:actpass\r\na=mid:0\r\na=sctp-port:5000\r\na=max-message-size:262144\r\n";
     uint8_t bytes[1024];
     const size_t len = message(bytes, 0, offer);
@@ -251,7 +252,8 @@ static void ten_thousand_candidates_are_too_many(void **state)
     static const char offer[] =
         "v=0\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=ice-ufrag:Qx7a\r\n"
         "a=ice-pwd:r9VwKf2mTz0LhYp4Bn6Jc8Sd\r\n"
-        "a=fingerprint:sha-256 30:FC:9F:46:9C:20:74:19:DF:DD:0A:AB:5F:27:A8:6C:97:3C:94:E4:05:48:DB:93:75:CC:A2:E9:15:97:"
+        "a=fingerprint:sha-256 "
+        "30:FC:9F:46:9C:20:74:19:DF:DD:0A:AB:5F:27:A8:6C:97:3C:94:E4:05:48:DB:93:75:CC:A2:E9:15:97:"
         "3B:99\r\na=setup:actpass\r\na=mid:0\r\n";
     relay_write(&scene, scene.source, stream, bytes, message(bytes, 0, offer));
     unsigned sent = 0;
