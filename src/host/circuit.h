@@ -8,8 +8,8 @@
 #ifndef MINKE_HOST_CIRCUIT_H
 #define MINKE_HOST_CIRCUIT_H
 
-#include "host/node.h"
 #include "base/frame_inbox.h"
+#include "host/node.h"
 #include "relay/message.h"
 
 /* A stream becomes the carrier of a new connection; its service and state are the circuit's from then on. `peer`: who
