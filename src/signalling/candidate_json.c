@@ -111,7 +111,8 @@ static int load(const minke_env_t *env, const uint8_t *json, size_t len, json_t 
     seed(env);
     *out = json_loadb((const char *)json, len, JSON_DECODE_ANY, &error);
     if (*out != NULL) return MINKE_OK;
-    if (json_error_code(&error) == json_error_out_of_memory) return MINKE_ERROR_NO_MEMORY;
+    /* Mostly it says nothing at all then; and sometimes, that a token is invalid. */
+    if (error.text[0] == 0 || json_error_code(&error) == json_error_out_of_memory) return MINKE_ERROR_NO_MEMORY;
     return refuse(why, MINKE_ERROR_MALFORMED, "ICE_CANDIDATE: its data is not JSON");
 }
 

@@ -29,7 +29,7 @@ bool minke__sdp_is_mid(minke_slice_t text)
 {
     for (size_t i = 0; i < text.len; i++) {
         const uint8_t c = text.data[i];
-        if (c <= ' ' || c > '~' || memchr("\"(),/:;<=>?@[\\]", c, 15) != NULL) return false;
+        if (c <= ' ' || c > '~' || strchr("\"(),/:;<=>?@[\\]", c) != NULL) return false;
     }
     return text.len > 0 && text.len <= MINKE_SDP_MID_MAX;
 }
