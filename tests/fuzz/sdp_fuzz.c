@@ -58,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                error == MINKE_ERROR_TOO_LARGE);
         if (error < 0) continue;
         assert(remote.fingerprints.n > 0 && remote.fingerprints.n <= MINKE_FINGERPRINTS_MAX);
-        assert(kind == MINKE_SDP_OFFER || remote.setup != MINKE_SETUP_ACTPASS);
+        assert(kind == MINKE_SDP_OFFER || remote.setup != MINKE_SDP_ACTPASS);
         assert(remote.sctp_port != 0);
         (void)minke__fingerprints_match(&remote.fingerprints, data, size);
         check_candidates();

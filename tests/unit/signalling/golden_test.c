@@ -15,32 +15,32 @@ static void descriptions(void **state)
         const char *ufrag;
         size_t pwd_len, fingerprints_n;
         minke_fingerprint_hash_t hash;
-        minke_setup_t setup;
+        minke_sdp_setup_t setup;
         uint64_t max_message_size;
         size_t addresses_n, names_n, ignored_n;
         bool end;
     } table[] = {
-        {"chromium-offer.sdp", MINKE_SDP_OFFER, "v/mY", 24, 1, 32, MINKE_SETUP_ACTPASS, 262144, 0, 0, 0, false},
-        {"chromium-gathered.sdp", MINKE_SDP_OFFER, "v/mY", 24, 1, 32, MINKE_SETUP_ACTPASS, 262144, 0, 2, 0, false},
-        {"chromium-answer.sdp", MINKE_SDP_ANSWER, "dqjE", 24, 1, 32, MINKE_SETUP_ACTIVE, 262144, 0, 0, 0, false},
-        {"firefox-offer.sdp", MINKE_SDP_OFFER, "07fbf038", 32, 1, 32, MINKE_SETUP_ACTPASS, 1073741823, 0, 0, 0, false},
-        {"firefox-gathered.sdp", MINKE_SDP_OFFER, "07fbf038", 32, 1, 32, MINKE_SETUP_ACTPASS, 1073741823, 0, 2, 2,
+        {"chromium-offer.sdp", MINKE_SDP_OFFER, "v/mY", 24, 1, 32, MINKE_SDP_ACTPASS, 262144, 0, 0, 0, false},
+        {"chromium-gathered.sdp", MINKE_SDP_OFFER, "v/mY", 24, 1, 32, MINKE_SDP_ACTPASS, 262144, 0, 2, 0, false},
+        {"chromium-answer.sdp", MINKE_SDP_ANSWER, "dqjE", 24, 1, 32, MINKE_SDP_ACTIVE, 262144, 0, 0, 0, false},
+        {"firefox-offer.sdp", MINKE_SDP_OFFER, "07fbf038", 32, 1, 32, MINKE_SDP_ACTPASS, 1073741823, 0, 0, 0, false},
+        {"firefox-gathered.sdp", MINKE_SDP_OFFER, "07fbf038", 32, 1, 32, MINKE_SDP_ACTPASS, 1073741823, 0, 2, 2,
          true},
-        {"firefox-answer.sdp", MINKE_SDP_ANSWER, "7db4c63d", 32, 1, 32, MINKE_SETUP_ACTIVE, 1073741823, 0, 0, 0, false},
-        {"libdatachannel-offer.sdp", MINKE_SDP_OFFER, "k1tN", 22, 1, 32, MINKE_SETUP_ACTPASS, 262144, 0, 0, 0, false},
-        {"libdatachannel-gathered.sdp", MINKE_SDP_OFFER, "k1tN", 22, 1, 32, MINKE_SETUP_ACTPASS, 262144, 2, 0, 0, true},
-        {"libdatachannel-answer.sdp", MINKE_SDP_ANSWER, "aXCA", 22, 1, 32, MINKE_SETUP_ACTIVE, 262144, 0, 0, 0, false},
-        {"pion-offer.sdp", MINKE_SDP_OFFER, "MsZdGxOsnfJneaDM", 32, 1, 32, MINKE_SETUP_ACTPASS, 1073741823, 0, 0, 0,
+        {"firefox-answer.sdp", MINKE_SDP_ANSWER, "7db4c63d", 32, 1, 32, MINKE_SDP_ACTIVE, 1073741823, 0, 0, 0, false},
+        {"libdatachannel-offer.sdp", MINKE_SDP_OFFER, "k1tN", 22, 1, 32, MINKE_SDP_ACTPASS, 262144, 0, 0, 0, false},
+        {"libdatachannel-gathered.sdp", MINKE_SDP_OFFER, "k1tN", 22, 1, 32, MINKE_SDP_ACTPASS, 262144, 2, 0, 0, true},
+        {"libdatachannel-answer.sdp", MINKE_SDP_ANSWER, "aXCA", 22, 1, 32, MINKE_SDP_ACTIVE, 262144, 0, 0, 0, false},
+        {"pion-offer.sdp", MINKE_SDP_OFFER, "MsZdGxOsnfJneaDM", 32, 1, 32, MINKE_SDP_ACTPASS, 1073741823, 0, 0, 0,
          false},
         /* pion writes every candidate for component 2 as well. */
-        {"pion-gathered.sdp", MINKE_SDP_OFFER, "MsZdGxOsnfJneaDM", 32, 1, 32, MINKE_SETUP_ACTPASS, 1073741823, 2, 0, 2,
+        {"pion-gathered.sdp", MINKE_SDP_OFFER, "MsZdGxOsnfJneaDM", 32, 1, 32, MINKE_SDP_ACTPASS, 1073741823, 2, 0, 2,
          true},
-        {"pion-answer.sdp", MINKE_SDP_ANSWER, "gncPdOHtyoBkyenY", 32, 1, 32, MINKE_SETUP_ACTIVE, 1073741823, 0, 0, 0,
+        {"pion-answer.sdp", MINKE_SDP_ANSWER, "gncPdOHtyoBkyenY", 32, 1, 32, MINKE_SDP_ACTIVE, 1073741823, 0, 0, 0,
          false},
         /* aiortc names three hashes, of which the strongest counts. */
-        {"aiortc-offer.sdp", MINKE_SDP_OFFER, "VRfn", 22, 3, 64, MINKE_SETUP_ACTPASS, 262144, 0, 0, 0, false},
-        {"aiortc-gathered.sdp", MINKE_SDP_OFFER, "VRfn", 22, 3, 64, MINKE_SETUP_ACTPASS, 262144, 2, 0, 0, true},
-        {"aiortc-answer.sdp", MINKE_SDP_ANSWER, "oGyh", 22, 3, 64, MINKE_SETUP_ACTIVE, 262144, 2, 0, 0, true},
+        {"aiortc-offer.sdp", MINKE_SDP_OFFER, "VRfn", 22, 3, 64, MINKE_SDP_ACTPASS, 262144, 0, 0, 0, false},
+        {"aiortc-gathered.sdp", MINKE_SDP_OFFER, "VRfn", 22, 3, 64, MINKE_SDP_ACTPASS, 262144, 2, 0, 0, true},
+        {"aiortc-answer.sdp", MINKE_SDP_ANSWER, "oGyh", 22, 3, 64, MINKE_SDP_ACTIVE, 262144, 2, 0, 0, true},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         char text[2048];

@@ -54,7 +54,7 @@ static minke_local_description_t local(minke_ice_credentials_t *credentials, uin
         .credentials = credentials,
         .fingerprint = digest,
         .session_id = 4611686018427387904u,
-        .setup = MINKE_SETUP_ACTPASS,
+        .setup = MINKE_SDP_ACTPASS,
         .mid = "0",
         .max_message_size = 262144,
     };
@@ -86,7 +86,7 @@ static void writes_answers(void **state)
     char text[MINKE_SDP_BYTES];
     const char *why;
     minke_local_description_t d = local(&credentials, digest);
-    d.setup = MINKE_SETUP_ACTIVE;
+    d.setup = MINKE_SDP_ACTIVE;
     d.mid = "data";
     minke_writer_t w = minke__writer(text, sizeof text - 1);
     assert_int_equal(minke__sdp_write(&d, &w), MINKE_OK);
@@ -97,7 +97,7 @@ static void writes_answers(void **state)
     assert_null(strstr(text, "candidates"));
     assert_int_equal(read_sdp(MINKE_SDP_ANSWER, text, &why), MINKE_OK);
     assert_string_equal(remote.mid, "data");
-    d.setup = MINKE_SETUP_PASSIVE;
+    d.setup = MINKE_SDP_PASSIVE;
     d.mid = "";
     w = minke__writer(text, sizeof text - 1);
     assert_int_equal(minke__sdp_write(&d, &w), MINKE_OK);
@@ -105,10 +105,10 @@ static void writes_answers(void **state)
     assert_null(strstr(text, "mid"));
     assert_null(strstr(text, "BUNDLE"));
     assert_int_equal(read_sdp(MINKE_SDP_ANSWER, text, &why), MINKE_OK);
-    assert_int_equal(remote.setup, MINKE_SETUP_PASSIVE);
-    assert_int_equal(minke__sdp_answer_setup(MINKE_SETUP_ACTPASS), MINKE_SETUP_ACTIVE);
-    assert_int_equal(minke__sdp_answer_setup(MINKE_SETUP_PASSIVE), MINKE_SETUP_ACTIVE);
-    assert_int_equal(minke__sdp_answer_setup(MINKE_SETUP_ACTIVE), MINKE_SETUP_PASSIVE);
+    assert_int_equal(remote.setup, MINKE_SDP_PASSIVE);
+    assert_int_equal(minke__sdp_answer_setup(MINKE_SDP_ACTPASS), MINKE_SDP_ACTIVE);
+    assert_int_equal(minke__sdp_answer_setup(MINKE_SDP_PASSIVE), MINKE_SDP_ACTIVE);
+    assert_int_equal(minke__sdp_answer_setup(MINKE_SDP_ACTIVE), MINKE_SDP_PASSIVE);
 }
 
 static void writes_the_longest(void **state)
@@ -163,7 +163,7 @@ static void reads_the_example(void **state)
     assert_int_equal(remote.fingerprints.n, 1);
     assert_int_equal(remote.fingerprints.list[0].hash, MINKE_FINGERPRINT_SHA256);
     assert_memory_equal(remote.fingerprints.list[0].digest, digest, 32);
-    assert_int_equal(remote.setup, MINKE_SETUP_ACTPASS);
+    assert_int_equal(remote.setup, MINKE_SDP_ACTPASS);
     assert_string_equal(remote.mid, "0");
     assert_int_equal(remote.sctp_port, 5000);
     assert_int_equal(remote.max_message_size, 262144);
@@ -196,7 +196,7 @@ static void tolerated(void **state)
     assert_accepted("a=msid-semantic: WMS", "a=unknown\r\na=other:value\r\nb=AS:1\r\ni=\xc3\xa4\xff\r\nx=y");
     assert_accepted("a=setup:actpass", "a=setup: ACTPASS ");
     assert_accepted("a=setup:actpass", "a=setup:passive");
-    assert_int_equal(remote.setup, MINKE_SETUP_PASSIVE);
+    assert_int_equal(remote.setup, MINKE_SDP_PASSIVE);
     assert_accepted("a=setup:actpass", "a=setup:active");
     assert_accepted("a=fingerprint:sha-256", "a=fingerprint:SHA-256");
     assert_accepted("a=ice-ufrag:Qx7a", "a=ice-ufrag:Qx7a\r\na=ice-ufrag:Qx7a"); /* twice the same */
@@ -257,7 +257,7 @@ static void levels(void **state)
     assert_int_equal(read_sdp(MINKE_SDP_OFFER, text, &why), MINKE_OK);
     assert_string_equal(remote.credentials.ufrag, "session");
     assert_string_equal(remote.credentials.pwd, "0123456789012345678901");
-    assert_int_equal(remote.setup, MINKE_SETUP_ACTIVE);
+    assert_int_equal(remote.setup, MINKE_SDP_ACTIVE);
     assert_int_equal(remote.fingerprints.n, 1);
 
     replace(example, "m=application",
@@ -270,7 +270,7 @@ static void levels(void **state)
     assert_int_equal(read_sdp(MINKE_SDP_OFFER, text, &why), MINKE_OK);
     assert_string_equal(remote.credentials.ufrag, "Qx7a");
     assert_string_equal(remote.credentials.pwd, "r9VwKf2mTz0LhYp4Bn6Jc8Sd");
-    assert_int_equal(remote.setup, MINKE_SETUP_ACTPASS);
+    assert_int_equal(remote.setup, MINKE_SDP_ACTPASS);
     assert_int_equal(remote.fingerprints.n, 1);
     assert_int_equal(remote.fingerprints.list[0].digest[0], 0x30);
     /* These have no meaning there. */
@@ -377,9 +377,9 @@ static void answers(void **state)
     assert_int_equal(read_sdp(MINKE_SDP_ANSWER, example, &why), MINKE_ERROR_MALFORMED);
     assert_string_equal(why, "a=setup: actpass in an answer, which must choose active or passive");
     assert_int_equal(read_changed(MINKE_SDP_ANSWER, "actpass", "active", &why), MINKE_OK);
-    assert_int_equal(remote.setup, MINKE_SETUP_ACTIVE);
+    assert_int_equal(remote.setup, MINKE_SDP_ACTIVE);
     assert_int_equal(read_changed(MINKE_SDP_ANSWER, "actpass", "passive", &why), MINKE_OK);
-    assert_int_equal(remote.setup, MINKE_SETUP_PASSIVE);
+    assert_int_equal(remote.setup, MINKE_SDP_PASSIVE);
     assert_int_equal(read_changed(MINKE_SDP_ANSWER, "actpass", "holdconn", &why), MINKE_ERROR_UNSUPPORTED);
 }
 
