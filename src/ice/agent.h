@@ -139,7 +139,7 @@ bool minke__ice_gathering_done(const minke_ice_agent_t *agent);
  * agent: what others write wrongly is theirs to miss. */
 MINKE_MUST_USE int minke__ice_add_remote(minke_ice_agent_t *agent, const minke_candidate_t *candidate,
                                          minke_time_t now);
-/* It has signalled all it has. Changes nothing but the words of a failure: addresses may still show themselves. */
+/* It has signalled all it has, so that the best pair need not be waited for. More may come even so. */
 void minke__ice_end_of_remote(minke_ice_agent_t *agent, minke_time_t now);
 /* Of the selected pair: what our address is, as the remote sees it, and the remote's. False: none yet. */
 bool minke__ice_selected_types(const minke_ice_agent_t *agent, minke_candidate_type_t *local,
