@@ -24,12 +24,16 @@ static bool is_fresh(const minke_full_pair_t *pair, minke_time_t now)
     return works(pair) && !minke__ice_since(pair->answered_at, fresh_for, now);
 }
 
-static minke_full_pair_t *best_working(const minke_ice_full_t *full)
+/* Of those that work; of those that are fresh, if there are any. */
+static minke_full_pair_t *best_working(const minke_ice_full_t *full, minke_time_t now)
 {
     minke_full_pair_t *best = NULL;
     for (size_t i = 0; i < full->pairs_n; i++) {
         minke_full_pair_t *pair = &full->pairs[i];
-        if (works(pair) && (best == NULL || pair->priority > best->priority)) best = pair;
+        if (!works(pair)) continue;
+        const bool fresher = best != NULL && is_fresh(pair, now) && !is_fresh(best, now);
+        const bool staler = best != NULL && !is_fresh(pair, now) && is_fresh(best, now);
+        if (best == NULL || fresher || (!staler && pair->priority > best->priority)) best = pair;
     }
     return best;
 }
@@ -89,7 +93,7 @@ void minke__full_nominate(minke_ice_agent_t *agent, minke_time_t now)
 {
     minke_ice_full_t *full = agent->full;
     if (!agent->controlling || full->settled || full->nominee >= 0 || full->nominate_at == MINKE_TIME_NEVER) return;
-    minke_full_pair_t *best = best_working(full);
+    minke_full_pair_t *best = best_working(full, now);
     if (best == NULL) full->nominate_at = MINKE_TIME_NEVER;
     else if (full->nominate_at <= now || is_best_possible(full, best)) nominate_pair(agent, best, now);
 }
@@ -98,9 +102,10 @@ void minke__full_reconsider(minke_ice_agent_t *agent, minke_time_t now)
 {
     minke_ice_full_t *full = agent->full;
     if (agent->state == MINKE_ICE_FAILED) return;
-    minke_full_pair_t *best = full->selected < 0 ? best_working(full) : NULL;
+    minke_full_pair_t *best = full->selected < 0 ? best_working(full, now) : NULL;
     if (full->selected < 0) full->settled = false;
-    if (best != NULL) select_pair(agent, best, now);
+    if (best != NULL && is_fresh(best, now)) select_pair(agent, best, now);
+    else if (best != NULL && !best->repeats) minke__full_start_check(agent, best, false, true, now);
     if (!agent->controlling) {
         full->nominee = -1;
         full->nominate_at = MINKE_TIME_NEVER;
