@@ -131,7 +131,7 @@ MINKE_MUST_USE int minke__ice_add_local(minke_ice_agent_t *agent, minke_socket_t
 MINKE_MUST_USE int minke__ice_add_server(minke_ice_agent_t *agent, const minke_address_t *server, minke_time_t now);
 /* The next candidate of ours for the remote; each comes once. */
 bool minke__ice_next_local(minke_ice_agent_t *agent, minke_candidate_t *out);
-/* Each server that was added has answered, or not for 7.5 s, from each base. True as well where there is none to ask. A
+/* Each server that was added has answered, or not for 5.5 s, from each base. True as well where there is none to ask. A
  * candidate may come even so, later. */
 bool minke__ice_gathering_done(const minke_ice_agent_t *agent);
 /* A candidate that the remote has signalled. MINKE_ERROR_ADDRESS: nobody can be reached there, or refuse_private;
@@ -139,7 +139,7 @@ bool minke__ice_gathering_done(const minke_ice_agent_t *agent);
  * agent: what others write wrongly is theirs to miss. */
 MINKE_MUST_USE int minke__ice_add_remote(minke_ice_agent_t *agent, const minke_candidate_t *candidate,
                                          minke_time_t now);
-/* It has signalled all it has. Changes nothing but the words of a failure: addresses may still show themselves. */
+/* It has signalled all it has, so that the best pair need not be waited for. More may come even so. */
 void minke__ice_end_of_remote(minke_ice_agent_t *agent, minke_time_t now);
 /* Of the selected pair: what our address is, as the remote sees it, and the remote's. False: none yet. */
 bool minke__ice_selected_types(const minke_ice_agent_t *agent, minke_candidate_type_t *local,

@@ -161,8 +161,12 @@ minke_ice_stats_t minke__ice_stats(const minke_ice_agent_t *agent)
     stats.checks_sent = full->checks_sent;
     stats.checks_answered = full->checks_answered;
     for (size_t i = 0; i < full->remotes_n; i++) stats.remotes += full->remotes[i].used;
-    uint32_t *const of[] = {&stats.waiting, &stats.in_progress, &stats.succeeded, &stats.failed};
-    for (size_t i = 0; i < full->pairs_n; i++) ++*of[full->pairs[i].state];
+    uint32_t in_state[4] = {0};
+    for (size_t i = 0; i < full->pairs_n; i++) in_state[full->pairs[i].state]++;
+    stats.waiting = in_state[MINKE_FULL_PAIR_WAITING];
+    stats.in_progress = in_state[MINKE_FULL_PAIR_IN_PROGRESS];
+    stats.succeeded = in_state[MINKE_FULL_PAIR_SUCCEEDED];
+    stats.failed = in_state[MINKE_FULL_PAIR_FAILED];
     return stats;
 }
 

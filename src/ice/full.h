@@ -135,7 +135,7 @@ void *minke__full_grown(const minke_env_t *env, void *array, size_t n, uint8_t *
 MINKE_MUST_USE int minke__full_new(minke_ice_agent_t *agent, const minke_ice_options_t *options);
 void minke__full_free(minke_ice_agent_t *agent);
 void minke__full_path(const minke_ice_full_t *full, const minke_full_pair_t *pair, minke_path_t *path);
-/* Our side, or the other. */
+/* A line of trace about a pair. */
 void minke__full_trace(const minke_ice_agent_t *agent, minke_time_t now, minke_trace_id_t id,
                        const minke_full_pair_t *pair, uint64_t value);
 void minke__full_fail_unconnected(minke_ice_agent_t *agent, minke_time_t now);
@@ -158,6 +158,8 @@ void minke__full_remove_pair(minke_ice_agent_t *agent, const minke_path_t *path,
 
 /* ---- local_candidates.c */
 
+/* Does the path begin at that base? Where the system does not tell our address, the socket has to do. */
+bool minke__full_is_at_base(const minke_full_base_t *base, const minke_path_t *path);
 /* The base that a path begins at; -1: none. */
 int minke__full_find_base(const minke_ice_full_t *full, const minke_path_t *path);
 /* The same, made if it is not there: the system received something at an address of ours that nobody has named. -1: no

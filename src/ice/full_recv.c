@@ -178,7 +178,7 @@ static void answered(minke_ice_agent_t *agent, minke_full_pair_t *pair, minke_fu
 
 static bool is_symmetric(const minke_ice_full_t *full, const minke_full_pair_t *pair, const minke_path_t *path)
 {
-    return minke__full_find_base(full, path) == pair->base &&
+    return minke__full_is_at_base(&full->bases[pair->base], path) &&
            minke__address_equal(&full->remotes[pair->remote].address, &path->remote);
 }
 

@@ -10,8 +10,8 @@
  *   slot        what is not urgent leaves 50 ms after the last such datagram at the earliest (Ta, RFC 8445 14.2): new
  *               pairs by priority, repeated checks and questions to servers by age, in turns.
  *   nomination  nomination.c
- *   consent     CONNECTED only. A check on the selected pair every 5 s, +-20 %; unanswered, again after 1 to 2.5 s. No
- *               answer for consent_after: failed (RFC 7675 5.1). Data that comes in is not consent to send.
+ *   consent     CONNECTED only. A check on the selected pair 5 s, +-20 %, after the last answer; unanswered, again
+ * after 1 to 2.5 s. No answer for consent_after: failed (RFC 7675 5.1). Data that comes in is not consent to send.
  */
 #include "ice/full.h"
 
@@ -162,8 +162,7 @@ static minke_time_t consent_at(const minke_ice_agent_t *agent)
 static void ask_for_consent(minke_ice_agent_t *agent, minke_time_t now)
 {
     minke_ice_full_t *full = agent->full;
-    const bool silent = full->consents_unanswered > 0;
-    if (silent) {
+    if (full->consents_unanswered > 0) {
         minke__trace(agent->env, now, agent->connection, MINKE_TRACE_ICE_SILENT, NULL, now - agent->received_at);
         minke__full_leave_silent(agent, now);
     }
@@ -173,8 +172,7 @@ static void ask_for_consent(minke_ice_agent_t *agent, minke_time_t now)
     const bool nominates = agent->controlling && pair != NULL && pair->nominated;
     if (pair != NULL && !pair->repeats) minke__full_start_check(agent, pair, nominates, false, now);
     if (full->consents_unanswered < UINT8_MAX) full->consents_unanswered++;
-    minke__ice_arm_keepalive(agent, now);
-    if (silent) agent->keepalive_at = minke__ice_later(now, minke__ice_ask_again_after(agent));
+    agent->keepalive_at = minke__ice_later(now, minke__ice_ask_again_after(agent));
 }
 
 void minke__full_tick(minke_ice_agent_t *agent, minke_time_t now)

@@ -1,6 +1,6 @@
 /*
  * Server-reflexive candidates (RFC 8445 5.1.1.2): plain Binding Requests from each base to each server of its family,
- * repeated after 0.5, 1, 2 and then every 4 s. Nobody waits for it after the fourth (gathering is done then), but it
+ * repeated after 0.5 s, 1 s and then every 2 s. Nobody waits for it after the fourth (gathering is done then), but it
  * goes on until we are connected: an address that comes late can still make the connection. What was answered is asked
  * again every 15 s: that keeps the NAT's binding, and shows when it has changed.
  *
@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-enum { TRIES_MAX = 4, DOUBLINGS_MAX = 3 };
+enum { TRIES_MAX = 4, DOUBLINGS_MAX = 2 };
 
 static const minke_time_t first_wait = 500 * 1000;
 static const minke_time_t keep_binding_after = 15 * 1000 * 1000;

@@ -10,17 +10,21 @@ static bool same_ip(const minke_address_t *a, const minke_address_t *b)
     return a->family == b->family && a->scope == b->scope && memcmp(a->ip, b->ip, sizeof a->ip) == 0;
 }
 
+bool minke__full_is_at_base(const minke_full_base_t *base, const minke_path_t *path)
+{
+    if (base->socket != path->socket || base->address.family != path->remote.family) return false;
+    return same_ip(&base->address, &path->local) || minke__address_is_unspecified(&path->local) ||
+           minke__address_is_unspecified(&base->address);
+}
+
 int minke__full_find_base(const minke_ice_full_t *full, const minke_path_t *path)
 {
-    int otherwise = -1;
-    const bool anything = minke__address_is_unspecified(&path->local);
+    int found = -1;
     for (int i = 0; i < full->bases_n; i++) {
-        const minke_full_base_t *base = &full->bases[i];
-        if (base->socket != path->socket || base->address.family != path->remote.family) continue;
-        if (same_ip(&base->address, &path->local)) return i;
-        if (otherwise < 0 && (anything || minke__address_is_unspecified(&base->address))) otherwise = i;
+        if (!minke__full_is_at_base(&full->bases[i], path)) continue;
+        if (found < 0 || same_ip(&full->bases[i].address, &path->local)) found = i;
     }
-    return otherwise;
+    return found;
 }
 
 /* Its index, or -1. */

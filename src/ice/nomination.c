@@ -9,9 +9,13 @@
 static const minke_time_t settle_after = 100 * 1000;
 /* An answer this old does not say that data may go there now: a new one is wanted before a pair is switched to. */
 static const minke_time_t fresh_for = 10 * 1000 * 1000;
-static const minke_time_t silent_after = 1000 * 1000;
+/* The present pair has not been nominated for so long, while another is: browsers repeat it at least every 2.5 s, but
+ * on the pairs that they still consider they do so every half a second. */
+static const minke_time_t superseded_after = 1000 * 1000;
+/* The remote is heard elsewhere, and not on the selected pair for so long: does it still work? */
+static const minke_time_t doubted_after = 2500 * 1000;
 
-enum { CONSENTS_UNANSWERED_MAX = 2 }; /* more: the selected pair is silent */
+enum { SILENT_CONSENTS = 2 }; /* so many unanswered: the selected pair is silent */
 
 static bool works(const minke_full_pair_t *pair) { return pair->state == MINKE_FULL_PAIR_SUCCEEDED; }
 
@@ -20,12 +24,16 @@ static bool is_fresh(const minke_full_pair_t *pair, minke_time_t now)
     return works(pair) && !minke__ice_since(pair->answered_at, fresh_for, now);
 }
 
-static minke_full_pair_t *best_working(const minke_ice_full_t *full)
+/* Of those that work; of those that are fresh, if there are any. */
+static minke_full_pair_t *best_working(const minke_ice_full_t *full, minke_time_t now)
 {
     minke_full_pair_t *best = NULL;
     for (size_t i = 0; i < full->pairs_n; i++) {
         minke_full_pair_t *pair = &full->pairs[i];
-        if (works(pair) && (best == NULL || pair->priority > best->priority)) best = pair;
+        if (!works(pair)) continue;
+        const bool fresher = best != NULL && is_fresh(pair, now) && !is_fresh(best, now);
+        const bool staler = best != NULL && !is_fresh(pair, now) && is_fresh(best, now);
+        if (best == NULL || fresher || (!staler && pair->priority > best->priority)) best = pair;
     }
     return best;
 }
@@ -85,7 +93,7 @@ void minke__full_nominate(minke_ice_agent_t *agent, minke_time_t now)
 {
     minke_ice_full_t *full = agent->full;
     if (!agent->controlling || full->settled || full->nominee >= 0 || full->nominate_at == MINKE_TIME_NEVER) return;
-    minke_full_pair_t *best = best_working(full);
+    minke_full_pair_t *best = best_working(full, now);
     if (best == NULL) full->nominate_at = MINKE_TIME_NEVER;
     else if (full->nominate_at <= now || is_best_possible(full, best)) nominate_pair(agent, best, now);
 }
@@ -94,9 +102,10 @@ void minke__full_reconsider(minke_ice_agent_t *agent, minke_time_t now)
 {
     minke_ice_full_t *full = agent->full;
     if (agent->state == MINKE_ICE_FAILED) return;
-    minke_full_pair_t *best = full->selected < 0 ? best_working(full) : NULL;
+    minke_full_pair_t *best = full->selected < 0 ? best_working(full, now) : NULL;
     if (full->selected < 0) full->settled = false;
-    if (best != NULL) select_pair(agent, best, now);
+    if (best != NULL && is_fresh(best, now)) select_pair(agent, best, now);
+    else if (best != NULL && !best->repeats) minke__full_start_check(agent, best, false, true, now);
     if (!agent->controlling) {
         full->nominee = -1;
         full->nominate_at = MINKE_TIME_NEVER;
@@ -114,7 +123,7 @@ static bool is_to_be_followed(const minke_ice_full_t *full, const minke_full_pai
 {
     const minke_full_pair_t *present = minke__full_pair_at(full, full->selected);
     if (present == NULL || !present->nominated || !pair->followed) return true;
-    return pair->priority >= present->priority || minke__ice_since(present->nominated_at, silent_after, now);
+    return pair->priority >= present->priority || minke__ice_since(present->nominated_at, superseded_after, now);
 }
 
 void minke__full_use_candidate(minke_ice_agent_t *agent, minke_full_pair_t *pair, minke_time_t now)
@@ -131,7 +140,7 @@ void minke__full_leave_silent(minke_ice_agent_t *agent, minke_time_t now)
 {
     minke_ice_full_t *full = agent->full;
     minke_full_pair_t *selected = minke__full_pair_at(full, full->selected), *latest = NULL;
-    if (selected == NULL || full->consents_unanswered < CONSENTS_UNANSWERED_MAX) return;
+    if (selected == NULL || full->consents_unanswered < SILENT_CONSENTS) return;
     for (size_t i = 0; i < full->pairs_n; i++) {
         minke_full_pair_t *pair = &full->pairs[i];
         if (pair == selected || !works(pair) || pair->received_at <= selected->received_at) continue;
@@ -148,8 +157,13 @@ void minke__full_leave_silent(minke_ice_agent_t *agent, minke_time_t now)
 
 void minke__full_heard(minke_ice_agent_t *agent, minke_full_pair_t *pair, minke_time_t now)
 {
+    const minke_ice_full_t *full = agent->full;
+    const minke_full_pair_t *selected = minke__full_pair_at(full, full->selected);
     pair->received_at = now;
-    if (works(pair)) minke__full_leave_silent(agent, now);
+    if (!works(pair) || selected == NULL || pair == selected) return;
+    if (full->consents_unanswered == 0 && minke__ice_since(selected->received_at, doubted_after, now))
+        agent->keepalive_at = now;
+    minke__full_leave_silent(agent, now);
 }
 
 static void works_now(minke_ice_agent_t *agent, minke_full_pair_t *pair, minke_time_t now)
@@ -168,7 +182,10 @@ void minke__full_succeeded(minke_ice_agent_t *agent, minke_full_pair_t *pair, bo
     pair->answered_at = now;
     agent->received_at = now;
     minke__full_refill_budget(full, &full->remotes[pair->remote]);
-    if (pair == minke__full_pair_at(full, full->selected)) full->consents_unanswered = 0;
+    if (pair == minke__full_pair_at(full, full->selected)) {
+        full->consents_unanswered = 0;
+        minke__ice_arm_keepalive(agent, now);
+    }
     minke__full_heard(agent, pair, now);
     const bool nominee = pair == minke__full_pair_at(full, full->nominee);
     if (agent->controlling && nominates && nominee) {

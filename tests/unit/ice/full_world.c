@@ -184,25 +184,26 @@ static void signal_to(full_world_t *w, const world_signal_t *signal)
     w->signals[w->signals_n++] = *signal;
 }
 
+/* What there was no memory for comes again. */
 static void signal_arrives(full_world_t *w, const world_signal_t *signal)
 {
     minke_ice_agent_t *agent = w->sides[signal->to].agent;
     if (minke__ice_state(agent) == MINKE_ICE_FAILED) return;
-    if (signal->kind == SIGNAL_CREDENTIALS) {
-        const minke_ice_credentials_t answerers = full_options(false, false).local;
-        assert_int_equal(minke__ice_set_remote(agent, &answerers, false, w->now), MINKE_OK);
-    } else if (signal->kind == SIGNAL_END) {
-        minke__ice_end_of_remote(agent, w->now);
-    } else {
-        const int added = minke__ice_add_remote(agent, &signal->candidate, w->now);
-        assert_true(added == MINKE_OK || added == MINKE_ERROR_EXISTS);
-    }
+    const minke_ice_credentials_t answerers = full_options(false, false).local;
+    const int done = signal->is_candidate ? minke__ice_add_remote(agent, &signal->candidate, w->now)
+                                          : minke__ice_set_remote(agent, &answerers, false, w->now);
+    assert_true(done == MINKE_OK || done == MINKE_ERROR_EXISTS ||
+                (done == MINKE_ERROR_NO_MEMORY && w->test.fail_at > 0));
+    if (done != MINKE_ERROR_NO_MEMORY) return;
+    world_signal_t again = *signal;
+    again.at = w->now + 10 * MS;
+    signal_to(w, &again);
 }
 
 static void signal_candidates(full_world_t *w, int i)
 {
     world_side_t *side = &w->sides[i];
-    world_signal_t signal = {.to = (uint8_t)(1 - i), .kind = SIGNAL_CANDIDATE};
+    world_signal_t signal = {.to = (uint8_t)(1 - i), .is_candidate = true};
     while (minke__ice_next_local(side->agent, &signal.candidate)) {
         signal.at = w->now + w->signalling_delay + test_random(&w->random_state) % (w->trickle_delay + 1);
         if (i == 1 && w->candidates_first) signal.at = w->now + 1;
@@ -213,15 +214,16 @@ static void signal_candidates(full_world_t *w, int i)
 static void start_side(full_world_t *w, int i)
 {
     world_side_t *side = &w->sides[i];
-    const minke_ice_options_t options = full_options(i == 0, i == 1);
-    side->agent = minke__ice_new(&w->test.env, &options, (minke_connection_t)(i + 1), w->now);
+    minke_ice_options_t options = full_options(i == 0, i == 1);
+    if (w->same_role) options.controlling = w->both_controlling;
+    side->agent = minke__ice_new(&w->test.env, &options, i == 0 ? 1 : 2, w->now);
     assert_non_null(side->agent);
     for (size_t k = 0; k < side->hosts_n; k++)
         assert_int_equal(minke__ice_add_local(side->agent, (minke_socket_t)k + 1, &side->hosts[k], w->now), MINKE_OK);
     for (size_t k = 0; k < 2; k++)
         assert_int_equal(minke__ice_add_server(side->agent, &w->servers[k], w->now), MINKE_OK);
     if (i == 1) {
-        const world_signal_t answer = {.at = w->now + w->signalling_delay, .to = 0, .kind = SIGNAL_CREDENTIALS};
+        const world_signal_t answer = {.at = w->now + w->signalling_delay, .to = 0};
         signal_to(w, &answer);
     }
 }
@@ -322,6 +324,12 @@ void world_step(full_world_t *w)
         if (side->connected_at == MINKE_TIME_NEVER && minke__ice_state(side->agent) == MINKE_ICE_CONNECTED)
             side->connected_at = w->now;
     }
+}
+
+void world_rebind(full_world_t *w, int i)
+{
+    w->sides[i].nat.mappings_n = 0;
+    w->sides[i].nat.next_port = (uint16_t)(w->sides[i].nat.next_port + 10000);
 }
 
 void world_run_until(full_world_t *w, minke_time_t until)

@@ -42,7 +42,7 @@ typedef struct world_side {
 typedef struct world_signal {
     minke_time_t at;
     uint8_t to;
-    enum { SIGNAL_CREDENTIALS, SIGNAL_CANDIDATE, SIGNAL_END } kind;
+    bool is_candidate; /* else the answer: the answerer's credentials */
     minke_candidate_t candidate;
 } world_signal_t;
 
@@ -62,6 +62,7 @@ typedef struct full_world {
     bool candidates_first; /* the answerer's candidates overtake its answer */
     bool plain_server;     /* it writes MAPPED-ADDRESS only */
     bool one_way[2];       /* nothing from that side arrives */
+    bool same_role, both_controlling;
     minke_address_t servers[2];
     world_side_t sides[2]; /* the offerer, the answerer */
     world_flying_t *flying;
@@ -84,6 +85,8 @@ minke_candidate_t test_candidate(minke_candidate_type_t type, const char *ip, ui
 void world_init(full_world_t *w, uint64_t seed, bool ip4, bool ip6);
 void world_start(full_world_t *w);
 void world_free(full_world_t *w);
+/* The NAT of that side forgets all it knew, and has other ports. */
+void world_rebind(full_world_t *w, int side);
 /* To the next event; every deadline must lie ahead once it was served. */
 void world_step(full_world_t *w);
 void world_run_until(full_world_t *w, minke_time_t until);
