@@ -140,9 +140,8 @@ $('dial').addEventListener('submit', event => {
   event.preventDefault();
   if (working != null) return working.abort();
   if (meeting.session != null) {
-    const { session } = meeting;
     meeting.hang_up();
-    return on_left(session);
+    return on_left();
   }
   if (meeting.here != null) {
     meeting.leave_relay();
@@ -246,9 +245,10 @@ async function words_of_pair(pair) {
 
 /** They have gone. */
 function on_gone(session, way) {
-  on_left(session);
+  on_left();
   const limited = way.relayed && way.connection.limits != null;
-  say_status(limited ? 'The relayed connection has ended.' : 'The other end has gone.', 'bad');
+  say_status((limited ? 'The relayed connection has ended.' : 'The other end has gone.') +
+    (meeting.here != null ? ' Waiting for somebody to follow the link.' : ''), 'bad');
   const next = session.called ? 'The link is good for another call.' : 'Call again when they are back.';
   note(limited ? `Its page was closed, or the relay has reached its limit. ${next}` : `The connection has ended. ${next}`);
 }
@@ -265,7 +265,7 @@ function on_left() {
 }
 
 // A page that goes says so, else the other end would notice half a minute later.
-window.addEventListener('pagehide', () => meeting.drop('the page was closed'));
+window.addEventListener('pagehide', () => meeting.leave('the page was closed'));
 
 /* ---- lines and files ---- */
 

@@ -15,7 +15,7 @@ import { Problem } from '../../page/src/words.js';
 import { stun_servers } from './address.js';
 import { make_node } from './node.js';
 
-const RELAY_PINGED_EVERY = 5000;
+const RELAY_PINGED_EVERY = 3000, RELAY_SILENT = 8000, RELAY_CHECKED = 3000;
 const RETRY_FIRST = 1000, RETRY_MAX = 30_000;
 const CIRCUIT_KEPT = 3000; // for what is under way on it when the direct connection is there
 const TAKEN_AT_ONCE = 4;
@@ -68,17 +68,33 @@ export class Meeting {
 
   async reach_relay(relay, signal) {
     this.relay = relay;
-    const connection = await (await this.start()).dial(multiaddr(relay), { signal });
+    const node = await this.start();
+    await this.check_relay();
+    const connection = await node.dial(multiaddr(relay), { signal });
+    this.to_relay = connection;
     this.watch_relay(connection);
     return connection;
   }
 
-  /** The browser takes some seconds to see that nobody is there any more; the end of a stream tells at once. */
+  /** A relay that was killed and is there again has forgotten us, yet answers the browser's STUN checks, for which it needs no
+   * memory: to the browser the connection lives. Only that nobody answers on it shows that it does not. */
+  async check_relay() {
+    const connection = this.to_relay;
+    if (connection?.status !== 'open') return;
+    try {
+      const stream = await connection.newStream(PING_PROTOCOL, { signal: AbortSignal.timeout(RELAY_CHECKED) });
+      stream.abort(new Error('it answers'));
+    } catch (error) {
+      connection.abort(error);
+    }
+  }
+
   watch_relay(connection) {
     if (connection.watched) return;
     connection.watched = true;
-    ping_forever(connection, () => {}, () => {}, RELAY_PINGED_EVERY).catch(() => {})
-      .then(() => connection.abort(new Error('the relay has gone')));
+    const give_up = () => connection.abort(new Error('the relay has gone'));
+    ping_forever(connection, () => {}, waited => { if (waited > RELAY_SILENT) give_up(); }, RELAY_PINGED_EVERY)
+      .catch(() => {}).then(give_up);
   }
 
   /** Reserves a place, and does it anew whenever the relay was away. Throws when it does not work at first. */
@@ -211,6 +227,13 @@ export class Meeting {
     const { session } = this;
     this.session = null;
     for (const { connection } of session?.ways ?? []) connection.abort(new Error(why));
+  }
+
+  /** All at once, without waiting for anybody. */
+  leave(why) {
+    this.drop(why);
+    if (this.here != null) this.here.stopped = true;
+    this.to_relay?.abort(new Error(why));
   }
 
   hang_up() {
