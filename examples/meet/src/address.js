@@ -12,8 +12,16 @@ export function read_link(text) {
 /** A multiaddr has nothing that would have to be escaped here, and a link is to be short: it becomes a QR code. */
 export const link_to = (relay, peer) => `#relay=${relay}${peer == null ? '' : `&peer=${peer}`}`;
 
-/** Why this is no relay that a page can dial; null: it is one. */
-export function problem_of_relay(text) {
+/** Why a page cannot meet anybody there; null: it can. */
+export function problem_of_link(relay, peer) {
+  const wrong = problem_of_relay(relay);
+  if (wrong != null || peer == null) return wrong;
+  if (relay.endsWith(`/p2p/${peer}`)) return new Problem('This calls the relay itself.',
+    'A relay does not chat. The link of somebody who waits there has another id at its end.');
+  return null;
+}
+
+function problem_of_relay(text) {
   if (text === '') return new Problem('There is no relay yet.',
     'Paste an address that `minke relay` prints, or the link that somebody sent you.');
   if (!text.startsWith('/')) return new Problem('This is neither a link to this page nor a multiaddr.',

@@ -7,7 +7,7 @@ import {
   $, clear_pings, note, on_files, on_typed, problem_text, reset_steps, say_size, say_status, show_line, show_peer,
   show_pings, show_problem, show_received, step_done, step_failed, transfer_row,
 } from '../../page/src/screen.js';
-import { link_to, problem_of_relay, read_link } from './address.js';
+import { link_to, problem_of_link, read_link } from './address.js';
 import { explain_call, explain_direct } from './words.js';
 
 const STEPS = [
@@ -93,7 +93,7 @@ async function go() {
   show_problem(null);
   begin_steps();
   const { relay, peer } = wanted;
-  const wrong = problem_of_relay(relay);
+  const wrong = problem_of_link(relay, peer);
   if (wrong != null) {
     step_failed('idle');
     return show_problem(wrong);
@@ -140,7 +140,7 @@ $('dial').addEventListener('submit', event => {
   event.preventDefault();
   if (working != null) return working.abort();
   if (meeting.session != null) {
-    meeting.hang_up();
+    meeting.drop('hung up');
     return on_left();
   }
   if (meeting.here != null) {

@@ -18,6 +18,7 @@ import { make_node } from './node.js';
 const RELAY_PINGED_EVERY = 3000, RELAY_SILENT = 8000, RELAY_CHECKED = 3000;
 const RETRY_FIRST = 1000, RETRY_MAX = 30_000;
 const CIRCUIT_KEPT = 3000; // for what is under way on it when the direct connection is there
+const DIRECT_PATIENCE = 8000;
 const TAKEN_AT_ONCE = 4;
 
 const sleep = ms => new Promise(resolve => setTimeout(resolve, ms));
@@ -146,6 +147,9 @@ export class Meeting {
     await this.reach_relay(relay, signal);
     step('relay');
     const node = await this.node;
+    // js-libp2p sends its signals over the first connection that it has to a peer, even if that one is about to close.
+    for (const old of node.getConnections())
+      if (old.remotePeer.toString() === peer) old.abort(new Error('called again'));
     const connection = await node.dial(multiaddr(`${relay}/p2p-circuit/p2p/${peer}`), { signal });
     this.begin(peer, false, { relay, begun });
     try {
@@ -157,11 +161,17 @@ export class Meeting {
     }
   }
 
-  async go_direct(on_step, signal) {
+  /** A call to another js-libp2p sometimes waits for nothing (see let_them_close in path.js): what has not come about quickly
+   * is tried once more. */
+  async go_direct(on_step) {
     const { session } = this;
     const { peer, relay, begun } = session;
     const address = multiaddr(`${relay}/p2p-circuit/webrtc/p2p/${peer}`);
-    const connection = await (await this.node).dial(address, { signal, force: true });
+    const dial = async () => (await this.node).dial(address, { signal: AbortSignal.timeout(DIRECT_PATIENCE), force: true });
+    const connection = await dial().catch(error => {
+      if (session !== this.session || error.name === 'UnsupportedProtocolError') throw error;
+      return dial();
+    });
     if (session !== this.session) return connection.close();
     await this.add_way(connection, join_chat(connection, this.on.line));
     on_step('direct', performance.now() - begun);
@@ -234,13 +244,6 @@ export class Meeting {
     this.drop(why);
     if (this.here != null) this.here.stopped = true;
     this.to_relay?.abort(new Error(why));
-  }
-
-  hang_up() {
-    const { session } = this;
-    this.session = null;
-    return Promise.all(session?.ways.map(({ connection }) =>
-      connection.close().catch(error => connection.abort(error))) ?? []);
   }
 
   /* ---- what is said ---- */
