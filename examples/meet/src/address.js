@@ -3,9 +3,10 @@ import { Problem } from '../../page/src/words.js';
 
 /** { relay, peer } of a link, or of an address that is typed: a relay's, or one with /p2p-circuit as programs print it. */
 export function read_link(text) {
-  const fields = new URLSearchParams(text.slice(text.indexOf('#') + 1));
+  const said = text.slice(text.indexOf('#') + 1);
+  const fields = new URLSearchParams(said);
   if (fields.has('relay')) return { relay: fields.get('relay'), peer: fields.get('peer') };
-  const [relay, circuit] = text.split('/p2p-circuit');
+  const [relay, circuit] = said.split('/p2p-circuit');
   return { relay, peer: circuit?.match(/\/p2p\/([^/]+)$/)?.[1] ?? null };
 }
 

@@ -243,8 +243,12 @@ async function main() {
   mkdirSync(logs, { recursive: true });
   if (options.demo != null) return demo(options.demo);
   if (options.status != null) return status_page(options);
-  if (options.meet) return meet_example(options);
-  if (options.page || options.screenshot != null) return page_example(options);
+  const pictures = options.screenshot != null && !options.page && !options.meet;
+  if (options.page || pictures) {
+    const code = await page_example(options);
+    if (!pictures || code !== 0) return code;
+  }
+  if (options.meet || pictures) return meet_example(options);
   const peers = narrow(plan(options), options.only);
   if (options.list) {
     for (const peer of peers) console.log(`${peer.id}: ${peer.cells.join(' ')}`);

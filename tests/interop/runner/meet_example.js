@@ -1,8 +1,9 @@
 // examples/meet as people use it: two Chromium instances meet through `minke relay`, which they reach over webrtc-direct and
 // then over /ws, talk and exchange files on the direct path, lose the relay, and call each other again and again.
+import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { launch } from './chromium.js';
-import { check, choose_file, MiB, open, Program, run_cells, say, shows, with_browser } from './example_pages.js';
+import { check, choose_file, MiB, open, Program, run_cells, say, shows, sleep, with_browser } from './example_pages.js';
 import { root } from './options.js';
 
 const PAGE = `${root}examples/meet/dist/index.html`;
@@ -198,6 +199,24 @@ const cells = {
     await page.close();
   },
 
+  // Lines over the relay; and directly, once it speaks private webrtc.
+  async 'examples/chat behind the relay'(t) {
+    const chat = new Program(t.chat_program, ['--listen', '/ip4/127.0.0.1/udp/0/webrtc-direct',
+      '--relay', t.relay.addresses.ws, '--page', `file://${PAGE}`]);
+    const link = (await chat.says(/^open .*webrtc-direct.*p2p-circuit/)).split(/\s+/)[1];
+    const page = await open(t.browsers[1], link);
+    await shows(page, '.note', 'Welcome');
+    await say(page, 'from a page, over the relay');
+    await chat.says(/: from a page, over the relay$/);
+    chat.type('from a terminal');
+    await shows(page, '.lines p', 'from a terminal');
+    await page.locator('.path.direct, #again:not([hidden])').first().waitFor({ timeout: 25_000 });
+    const how = await page.innerText('#kind');
+    await page.close();
+    check('exit code 0', await chat.stop() === 0);
+    return how;
+  },
+
   async 'a relay that is not there is explained'(t) {
     await t.lonely.locator('#problem', { hasText: 'The relay does not answer' }).waitFor({ timeout: 20_000 });
   },
@@ -229,14 +248,45 @@ const cells = {
   },
 };
 
+/* ---- the pictures of docs/images/ ---- */
+
+async function take_pictures(t, directory) {
+  mkdirSync(directory, { recursive: true });
+  const server = new Program(process.execPath, [`${root}examples/meet/serve.js`, '0']); // with the QR code
+  const url = await server.says(/^http/);
+  const options = { colorScheme: 'light', viewport: { width: 1080, height: 900 }, bypassCSP: true };
+  const called = await open(t.browsers[0], `${url}#relay=${t.relay.addresses['webrtc-direct']}`, options);
+  await called.waitForSelector('#invitation');
+  const link = await called.inputValue('#link');
+  const caller = await call_page(t.browsers[1], link, options);
+  await is_direct(called);
+  await say(caller, 'I have followed your link. Is there a server between us?');
+  await shows(called, '.lines p', 'followed your link');
+  await say(called, 'There was, for half a second: the relay. Now there is not.');
+  await shows(caller, '.lines p', 'half a second');
+  await file_arrives(caller, called, 'field-notes.pdf');
+  await file_arrives(called, caller, 'whale-song.flac');
+  await sleep(10_000); // some pings to draw
+  for (const [page, name] of [[called, 'meet-called.png'], [caller, 'meet-caller.png']]) {
+    await page.mouse.move(1, 1);
+    await page.evaluate(() => document.activeElement.blur());
+    await page.screenshot({ path: `${directory}/${name}`, fullPage: true });
+    console.log(`${directory}/${name}`);
+  }
+  await server.stop('SIGTERM');
+  return 0;
+}
+
 /** Prints one line for each cell. */
 export async function meet_example(options) {
-  const { minke } = options;
-  return with_browser(options, [minke, PAGE, `${dirname(minke)}/examples/chat`], BOUND, async work => {
-    const t = { minke, work, browsers: [] };
+  const { minke, screenshot } = options;
+  const chat_program = `${dirname(minke)}/examples/chat`;
+  return with_browser(options, [minke, PAGE, chat_program], BOUND, async work => {
+    const t = { minke, chat_program, work, browsers: [] };
     try {
       t.browsers = await Promise.all([launch(), launch()]);
       t.relay = await start_relay(t);
+      if (screenshot != null) return await take_pictures(t, screenshot);
       return await run_cells(cells, t, () => `the relay said:\n${t.relay.tail()}`);
     } finally {
       await Promise.all(t.browsers.map(browser => browser.close()));
