@@ -167,7 +167,7 @@ function show_invitation(relay) {
   $('invitation').hidden = false;
   const elsewhere = location.protocol !== 'file:'; // a file is on this machine alone
   if (elsewhere) draw_qr(link);
-  $('qr').hidden = !elsewhere;
+  $('qr').toggleAttribute('hidden', !elsewhere);
   if (meeting.session == null) say_status('Waiting for somebody to follow the link.', 'good');
   show_button();
 }
@@ -238,9 +238,9 @@ function words_of_limits({ limits }, begun) {
 async function words_of_pair(pair) {
   const found = pair == null ? null : await selected_pair(pair).catch(() => null);
   if (found == null) return 'The browser does not tell which way.';
-  const side = each => `${each.place} (${each.what})`;
   $('path').dataset.kinds = `${found.ours.kind} ${found.theirs.kind}`;
-  return `${found.protocol}, from ${side(found.ours)} to ${side(found.theirs)}.`;
+  const side = (whose, { what, kind, place }) => `${whose} ${what} (${kind}, ${place})`;
+  return `${found.protocol}, from ${side('this page’s', found.ours)} to ${side('the other end’s', found.theirs)}.`;
 }
 
 /** They have gone. */

@@ -52,16 +52,16 @@ export async function candidates_of_attempt() {
 }
 
 const KINDS = {
-  host: 'host: its own address',
-  srflx: 'srflx: the address of its NAT, which the relay has told',
-  prflx: 'prflx: seen when its packets came',
-  relay: 'relay: a TURN server',
+  host: 'own address',
+  srflx: 'address outside its NAT', // the relay has told, by STUN
+  prflx: 'address as its packets showed it',
+  relay: 'TURN server', // which nobody here uses
 };
 
 /** Without the right to use camera or microphone, a page is not told the addresses of its own network. */
 const place = ({ address, ip, port }) => {
   const known = address ?? ip;
-  return known ? `${known.includes(':') ? `[${known}]` : known}:${port}` : `port ${port} of a hidden address`;
+  return known ? `${known.includes(':') ? `[${known}]` : known}:${port}` : `port ${port}`;
 };
 
 /** { ours, theirs: { kind, what, place }, protocol } of the candidate pair in use; null while there is none. */
