@@ -21,6 +21,8 @@ static const char help[] =
     "one page go to this terminal and to the other pages, lines typed here go to all of them. Ends on SIGINT.\n"
     "\n"
     "  --listen ADDR     where (default /ip4/0.0.0.0/udp/9090/webrtc-direct); may be repeated\n"
+    "  --relay ADDR      be reached over this relay as well, by those who know the link to ../meet/; lines only: what\n"
+    "                    a relay passes on is limited\n"
     "  --key FILE        the identity, made by `minke key new FILE`: keeps the address over restarts\n"
     "  --page URL        the page that the link leads to (default http://127.0.0.1:8080/)\n"
     "  --offer FILE      what pages may download\n"
@@ -29,12 +31,12 @@ static const char help[] =
     "  --max-total BYTES of all received files together (default 1 GiB)\n"
     "  --patience SECS   after which a file that does not move is given up (default 60)\n";
 
-enum { LISTEN_MAX = 4, KEY_MAX = 4096 };
+enum { LISTEN_MAX = 4, KEY_MAX = 4096, ADDR_MAX = 1024 };
 
 typedef struct options {
     const char *listen[LISTEN_MAX];
     int listen_n;
-    const char *key, *page, *offer, *save;
+    const char *relay, *key, *page, *offer, *save;
     uint64_t max_size, max_total, patience;
 } options_t;
 
@@ -94,9 +96,10 @@ static void on_stream_opened(chat_t *c, const minke_event_t *event)
 
 static void on_connected(chat_t *c, const minke_event_t *event)
 {
+    if (!event->inbound) return; /* the relay */
     const guest_t *guest = room_arrive(&c->room, event);
     if (guest == NULL) (void)minke_close(c->host, event->connection);
-    else room_print(&c->room, "+ %s, %s", guest->name, event->addr);
+    else room_print(&c->room, "+ %s, %s%s", guest->name, event->addr, event->limited ? " (limited)" : "");
 }
 
 static void on_disconnected(chat_t *c, const minke_event_t *event)
@@ -113,6 +116,9 @@ static void on_event(chat_t *c, const minke_event_t *event)
     case MINKE_EVENT_LISTEN_FAILED:
         (void)fprintf(stderr, "chat: cannot listen on %s: %s\n", event->addr, event->close.text);
         c->listening--;
+        break;
+    case MINKE_EVENT_LISTEN_CLOSED: /* it comes back by itself */
+        room_print(&c->room, "not for now  %s: %s", event->addr, event->close.text);
         break;
     case MINKE_EVENT_CONNECTED: on_connected(c, event); break;
     case MINKE_EVENT_DISCONNECTED: on_disconnected(c, event); break;
@@ -192,6 +198,7 @@ static bool parse_number(const char *text, uint64_t *number)
 static int parse(int argc, char **argv, options_t *options)
 {
     static const struct option known[] = {{"listen", required_argument, NULL, 'l'},
+                                          {"relay", required_argument, NULL, 'r'},
                                           {"key", required_argument, NULL, 'k'},
                                           {"page", required_argument, NULL, 'p'},
                                           {"offer", required_argument, NULL, 'o'},
@@ -208,6 +215,7 @@ static int parse(int argc, char **argv, options_t *options)
             good = options->listen_n < LISTEN_MAX;
             if (good) options->listen[options->listen_n++] = optarg;
             break;
+        case 'r': options->relay = optarg; break;
         case 'k': options->key = optarg; break;
         case 'p': options->page = optarg; break;
         case 'o': options->offer = optarg; break;
@@ -253,6 +261,23 @@ static minke_host_t *make_host(const options_t *options)
     return host;
 }
 
+static bool listen_on(chat_t *c, const char *option, const char *addr)
+{
+    const int error = minke_listen(c->host, addr);
+    if (error == MINKE_OK) c->listening++;
+    else (void)fprintf(stderr, "chat: %s %s: %s\n", option, addr, minke_error_text(error));
+    return error == MINKE_OK;
+}
+
+/* Reserves a place at the relay. Lines are short: they may pass where the relay counts bytes and seconds, files may not. */
+static bool listen_over(chat_t *c, const char *relay)
+{
+    char addr[ADDR_MAX];
+    const int len = snprintf(addr, sizeof addr, "%s/p2p-circuit", relay);
+    if (len < 0 || (size_t)len >= sizeof addr || minke_allow_limited(c->host, ROOM_PROTOCOL) < 0) return false;
+    return listen_on(c, "--relay", addr);
+}
+
 /* Returns -1 to go on, else the exit code. */
 static int start(chat_t *c)
 {
@@ -277,13 +302,9 @@ static int start(chat_t *c)
                    options->save != NULL ? " and takes your files" : "");
     if (minke_handle(c->host, ROOM_PROTOCOL) < 0 || minke_handle(c->host, FILES_PROTOCOL) < 0) return 3;
     for (int i = 0; i < options->listen_n; i++) {
-        const int error = minke_listen(c->host, options->listen[i]);
-        if (error == MINKE_OK) continue;
-        (void)fprintf(stderr, "chat: --listen %s: %s\n", options->listen[i], minke_error_text(error));
-        return 2;
+        if (!listen_on(c, "--listen", options->listen[i])) return 2;
     }
-    c->listening = options->listen_n;
-    return -1;
+    return options->relay != NULL && !listen_over(c, options->relay) ? 2 : -1;
 }
 
 int main(int argc, char **argv)

@@ -2,7 +2,8 @@
 export class Reader {
   constructor(stream) {
     this.chunks = [];
-    this.ended = false;
+    // Both may be over before anybody looks.
+    this.ended = (stream.readableEnded || stream.status !== 'open') && stream.readBufferLength === 0;
     this.error = null;
     stream.addEventListener('message', event => {
       this.chunks.push(event.data.subarray());

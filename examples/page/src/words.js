@@ -53,9 +53,9 @@ export function explain_dial(error, setup) {
 export function explain_stream(error, what) {
   if (error instanceof Problem) return error;
   if (error.name === 'UnsupportedProtocolError' || /protocol selection failed|unsupported protocol/i.test(error.message))
-    return new Problem(`This listener does not do ${what}.`,
+    return new Problem(`The other end does not do ${what}.`,
       'It runs, but it is another program: start build/examples/chat.');
-  if (error.name === 'StreamResetError') return new Problem(`The listener broke off ${what}.`,
-    'Its terminal may say why. Try again.');
+  if (error.name === 'StreamResetError') return new Problem(`The other end broke off ${what}.`,
+    'It may say why. Try again.');
   return new Problem(`${what[0].toUpperCase()}${what.slice(1)} ended: ${error.message}.`, 'Connect again.');
 }

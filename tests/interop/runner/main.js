@@ -8,6 +8,7 @@ import { cell_budget, narrow, plan } from './plan.js';
 import { go_peer, has_go } from './go.js';
 import { is_life, run_lives } from './lives.js';
 import { identify_answer, minke_dials } from './minke_dials.js';
+import { meet_example } from './meet_example.js';
 import { page_example } from './page_example.js';
 import { families_of, run_relay_column } from './relays.js';
 import { run_states } from './relay_states.js';
@@ -242,7 +243,12 @@ async function main() {
   mkdirSync(logs, { recursive: true });
   if (options.demo != null) return demo(options.demo);
   if (options.status != null) return status_page(options);
-  if (options.page || options.screenshot != null) return page_example(options);
+  const pictures = options.screenshot != null && !options.page && !options.meet;
+  if (options.page || pictures) {
+    const code = await page_example(options);
+    if (!pictures || code !== 0) return code;
+  }
+  if (options.meet || pictures) return meet_example(options);
   const peers = narrow(plan(options), options.only);
   if (options.list) {
     for (const peer of peers) console.log(`${peer.id}: ${peer.cells.join(' ')}`);

@@ -22,6 +22,7 @@ build/interop/.
   --lanes N             the lossy sequence runs in N lanes side by side (default 1: 8 minutes; 4: 2 minutes)
   --demo ADDR           dials ADDR and tells what happens: ping, echo, perf
   --page                instead of the table: examples/chat and two pages of examples/page (both built before)
+  --meet                instead of the table: pages of examples/meet, through minke relay
   --status URL          instead of the table: the status page of a host that serves its metrics there
   --screenshot DIR      the pictures of those pages, as docs/images/ has them
 `;
@@ -42,6 +43,7 @@ export function read_options(words) {
       lanes: { type: 'string' },
       demo: { type: 'string' },
       page: { type: 'boolean', default: false },
+      meet: { type: 'boolean', default: false },
       status: { type: 'string' },
       screenshot: { type: 'string' },
       help: { type: 'boolean', default: false },

@@ -1,65 +1,19 @@
 // The browser example as people use it: examples/chat listens, two pages in Chromium connect to it, talk and exchange
 // files. With a directory for screenshots it takes those of docs/images/ instead.
-import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { createInterface } from 'node:readline';
-import { chromium_path, launch, prepare_network } from './chromium.js';
+import { launch } from './chromium.js';
+import { check, choose_file, hashes, MiB, open, Program, run_cells, say, shows, sleep, with_browser } from './example_pages.js';
 import { root } from './options.js';
 
 const PAGE = `${root}examples/page/dist/index.html`;
 const CHAT_PROTOCOL = '/minke-example/chat/1.0.0';
 const FILE_PROTOCOL = '/minke-example/file/1.0.0';
 const BOUND = 60_000;
-const MiB = 1024 * 1024;
 const V2_ONLY = '--force-fieldtrials=WebRTC-NoSdpMangleUfrag/Enabled/';
 
 const sha256 = bytes => createHash('sha256').update(bytes).digest('hex');
-const sleep = ms => new Promise(resolve => setTimeout(resolve, ms));
-
-function check(what, condition) {
-  if (!condition) throw new Error(`not so: ${what}`);
-}
-
-const running = new Set();
-process.on('exit', () => { for (const child of running) child.kill('SIGKILL'); });
-
-/** A program that prints lines and takes lines. */
-class Program {
-  constructor(path, args) {
-    this.lines = [];
-    this.child = spawn(path, args, { stdio: ['pipe', 'pipe', 'pipe'] });
-    running.add(this.child);
-    this.ended = new Promise(resolve => this.child.on('exit', (code, signal) => {
-      running.delete(this.child);
-      resolve(signal ?? code);
-    }));
-    this.child.on('error', error => this.lines.push(`! ${error.message}`));
-    for (const output of [this.child.stdout, this.child.stderr])
-      createInterface({ input: output }).on('line', line => this.lines.push(line));
-  }
-
-  tail() {
-    return this.lines.filter(line => !/flood/.test(line)).slice(-30).map(line => `  ${line.slice(0, 200)}`).join('\n');
-  }
-
-  type(line) { this.child.stdin.write(`${line}\n`); }
-
-  async says(pattern, within_ms = 5000) {
-    for (const begun = Date.now(); Date.now() - begun < within_ms; await sleep(20)) {
-      const found = this.lines.find(line => pattern.test(line));
-      if (found != null) return found;
-    }
-    throw new Error(`${this.child.spawnfile} did not say ${pattern}; it said:\n${this.tail()}`);
-  }
-
-  async stop(signal = 'SIGINT') {
-    this.child.kill(signal);
-    return Promise.race([this.ended, sleep(5000).then(() => 'nothing for 5 s')]);
-  }
-}
 
 /** Resident memory in kB. */
 function resident({ child }) {
@@ -74,46 +28,9 @@ async function start_chat(t, ...args) {
   return chat;
 }
 
-async function open(browser, link, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1080, height: 820 }, ...options });
-  const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
-  page.on('pageerror', error => { page.fault = error; });
-  await page.goto(link);
-  return page;
-}
-
 async function connect(page) {
   await page.click('#connect');
   await page.waitForSelector('.status.good');
-}
-
-const shows = (page, selector, text) => page.locator(selector, { hasText: text }).first().waitFor();
-
-async function say(page, text) {
-  await page.fill('#line', text);
-  await page.press('#line', 'Enter');
-}
-
-/** Chooses a file of random bytes, made in the page: handing many through the driver takes longer than the transfer. */
-function choose_file(page, name, size) {
-  return page.evaluate(([name, size]) => {
-    const bytes = new Uint8Array(size);
-    for (let at = 0; at < size; at += 65536) crypto.getRandomValues(bytes.subarray(at, at + 65536));
-    const chosen = new DataTransfer();
-    chosen.items.add(new File([bytes], name));
-    const input = document.getElementById('file');
-    input.files = chosen.files;
-    input.dispatchEvent(new Event('change'));
-  }, [name, size]);
-}
-
-/** The hashes of the newest transfer, once it is done. */
-async function hashes(page) {
-  const row = page.locator('#transfers li').first();
-  await row.locator('.verdict').waitFor();
-  check(`transfer done: ${await row.innerText()}`, await row.getAttribute('data-state') === 'done');
-  return [await row.locator('.ours').getAttribute('title'), await row.locator('.theirs').getAttribute('title')];
 }
 
 /* ---- what is tried; each is told what the ones before have made ---- */
@@ -339,50 +256,21 @@ async function take_pictures(t, directory) {
   return 0;
 }
 
-async function run_cells(t) {
-  let passed = 0, failed = 0;
-  t.chat = await start_chat(t, '--save', t.save, '--offer', t.offer, '--max-size', `${16 * MiB}`);
-  for (const [name, run] of Object.entries(cells)) {
-    const begun = Date.now();
-    try {
-      const facts = await run(t);
-      console.log(`pass  ${name}${facts ? `: ${facts}` : ''} (${((Date.now() - begun) / 1000).toFixed(1)} s)`);
-      passed++;
-    } catch (error) {
-      console.log(`FAIL  ${name}: ${error.message}`);
-      failed++;
-    }
-  }
-  if (failed > 0) console.log(`the listener said:\n${t.chat.tail()}`);
-  console.log(`\n${passed} passed, ${failed} failed`);
-  return failed === 0 ? 0 : 1;
-}
-
-/** Prints one line for each cell. Without a browser that can be used nothing is run, which fails if it is required. */
-export async function page_example({ screenshot, require, minke }) {
+/** Prints one line for each cell. */
+export async function page_example(options) {
+  const { screenshot, minke } = options;
   const chat_program = `${dirname(minke)}/examples/chat`;
-  for (const file of [chat_program, minke, PAGE]) if (!existsSync(file)) throw new Error(`${file} is not built`);
-  const missing = chromium_path() == null ? 'Chromium is not installed (apt-get install chromium)' : prepare_network();
-  if (missing != null) {
-    console.log(`not-run: ${missing}`);
-    return require.includes('chromium') || screenshot != null ? 1 : 0;
-  }
-  const work = mkdtempSync(`${tmpdir()}/minke-page-`);
-  const bound = setTimeout(() => {
-    console.error(`not done within ${BOUND / 1000} s`);
-    rmSync(work, { recursive: true, force: true });
-    process.exit(1);
-  }, BOUND);
-  const t = { minke, chat_program, save: `${work}/saved`, offer: `${work}/whale-song.flac` };
-  t.offered = randomBytes(12 * MiB);
-  try {
-    t.browser = await launch();
-    mkdirSync(t.save);
-    writeFileSync(t.offer, t.offered);
-    return await (screenshot != null ? take_pictures(t, screenshot) : run_cells(t));
-  } finally {
-    clearTimeout(bound);
-    await t.browser?.close();
-    rmSync(work, { recursive: true, force: true });
-  }
+  return with_browser(options, [chat_program, minke, PAGE], BOUND, async work => {
+    const t = { minke, chat_program, save: `${work}/saved`, offer: `${work}/whale-song.flac`, offered: randomBytes(12 * MiB) };
+    try {
+      t.browser = await launch();
+      mkdirSync(t.save);
+      writeFileSync(t.offer, t.offered);
+      if (screenshot != null) return await take_pictures(t, screenshot);
+      t.chat = await start_chat(t, '--save', t.save, '--offer', t.offer, '--max-size', `${16 * MiB}`);
+      return await run_cells(cells, t, () => `the listener said:\n${t.chat.tail()}`);
+    } finally {
+      await t.browser?.close();
+    }
+  });
 }
