@@ -127,9 +127,9 @@ size_t __wrap_minke__sctp_transmit(minke_sctp_t *sctp, uint8_t *out, size_t capa
     return len;
 }
 
-minke_setup_result_t __real_minke__setup_advance(minke_sdp_setup_t *setup, minke_mux_stream_t *channel);
-minke_setup_result_t __wrap_minke__setup_advance(minke_sdp_setup_t *setup, minke_mux_stream_t *channel);
-minke_setup_result_t __wrap_minke__setup_advance(minke_sdp_setup_t *setup, minke_mux_stream_t *channel)
+minke_setup_result_t __real_minke__setup_advance(minke_setup_t *setup, minke_mux_stream_t *channel);
+minke_setup_result_t __wrap_minke__setup_advance(minke_setup_t *setup, minke_mux_stream_t *channel);
+minke_setup_result_t __wrap_minke__setup_advance(minke_setup_t *setup, minke_mux_stream_t *channel)
 {
     static const uint8_t nonsense[] = {0, 4, 9, 9, 9, 9};
     const bool first = !begun;
