@@ -269,7 +269,8 @@ static bool listen_on(chat_t *c, const char *option, const char *addr)
     return error == MINKE_OK;
 }
 
-/* Reserves a place at the relay. Lines are short: they may pass where the relay counts bytes and seconds, files may not. */
+/* Reserves a place at the relay. Lines are short: they may pass where the relay counts bytes and seconds, files may
+ * not. */
 static bool listen_over(chat_t *c, const char *relay)
 {
     char addr[ADDR_MAX];

@@ -198,7 +198,7 @@ ssize_t minke__node_peek(minke_node_t *node, minke_stream_t stream, const uint8_
 int minke__node_consume(minke_node_t *node, minke_stream_t stream, size_t len, minke_time_t now);
 int minke__node_reset(minke_node_t *node, minke_stream_t stream, uint32_t code, minke_time_t now);
 int minke__node_stop(minke_node_t *node, minke_stream_t stream, uint32_t code, minke_time_t now);
-int minke__node_close(minke_node_t *node, minke_connection_t id, minke_time_t now);
+int minke__node_close(minke_node_t *node, minke_connection_t connection, minke_time_t now);
 /* Where the application's pointer is kept; NULL: no such stream of the application, or no such connection. */
 void **minke__node_stream_user(const minke_node_t *node, minke_stream_t stream);
 void **minke__node_connection_user(const minke_node_t *node, minke_connection_t connection);
