@@ -154,8 +154,7 @@ minke_ice_stats_t minke__ice_stats(const minke_ice_agent_t *agent)
     const minke_ice_full_t *full = agent->full;
     minke_ice_stats_t stats = {.controlling = agent->controlling};
     if (full == NULL) return stats;
-    const minke_full_pair_t *selected = minke__full_pair_at(full, full->selected);
-    stats.nominated = selected != NULL && selected->nominated;
+    stats.nominated = full->selected >= 0 && full->pairs[full->selected].nominated;
     stats.locals = full->locals_n;
     stats.pairs = full->pairs_n;
     stats.checks_sent = full->checks_sent;

@@ -234,7 +234,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if ((kind & 8) != 0) options.handshake_after = MINKE_TIME_NEVER;
     w.agent = minke__ice_new(&w.test.env, &options, 1, 0);
     check(w.agent != NULL);
-    for (uint8_t i = 0; i < (kind >> 4) % (BASES + 1); i++) {
+    const uint8_t bases_n = (uint8_t)((kind >> 4) % (BASES + 1));
+    for (uint8_t i = 0; i < bases_n; i++) {
         const minke_address_t base = base_of(i, i % 2 == 0 ? MINKE_FAMILY_IP4 : MINKE_FAMILY_IP6);
         check(minke__ice_add_local(w.agent, i + 1u, &base, 0) == MINKE_OK);
     }

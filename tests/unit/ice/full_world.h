@@ -86,13 +86,13 @@ void world_init(full_world_t *w, uint64_t seed, bool ip4, bool ip6);
 void world_start(full_world_t *w);
 void world_free(full_world_t *w);
 /* The NAT of that side forgets all it knew, and has other ports. */
-void world_rebind(full_world_t *w, int side);
+void world_rebind(full_world_t *w, int i);
 /* To the next event; every deadline must lie ahead once it was served. */
 void world_step(full_world_t *w);
 void world_run_until(full_world_t *w, minke_time_t until);
 /* Until both have a nominated pair, or one has failed, or that instant. */
 bool world_connects(full_world_t *w, minke_time_t until);
-/* A datagram sent to where the agent of `side` says that data goes now arrives at the other, which takes it. */
-bool world_data_passes(full_world_t *w, int side);
+/* A datagram sent to where the agent of side `i` says that data goes now arrives at the other, which takes it. */
+bool world_data_passes(full_world_t *w, int i);
 
 #endif

@@ -402,6 +402,43 @@ static void does_not_write_past_the_end(void **state)
     assert_true(minke__stun_finish(&w, ufrag, sizeof ufrag));
 }
 
+/* All that servers of RFC 3489 write. Cut or of another family it is no fault: NATs rewrite it. */
+static void reads_a_plain_mapped_address(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *value;
+        bool there;
+        uint16_t port;
+    } table[] = {
+        {"0001 1f90 c0000201", true, 8080},
+        {"0002 1f90 20010db8000000000000000000000001", true, 8080},
+        {"0001 1f90 c00002", false, 0},
+        {"0001 1f90 c000020100000000", false, 0},
+        {"0003 1f90 c0000201", false, 0},
+        {"00", false, 0},
+        {"", false, 0},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        static const uint8_t id[12] = {7};
+        uint8_t value[32], out[100];
+        const size_t value_len = test_unhex(table[i].value, value, sizeof value);
+        minke_writer_t w = minke__writer(out, sizeof out);
+        minke_stun_message_t m;
+        minke__stun_begin(&w, MINKE_STUN_BINDING_SUCCESS, id);
+        minke__write_u16(&w, 0x0001);
+        minke__write_u16(&w, (uint16_t)value_len);
+        minke__write_bytes(&w, value, value_len);
+        minke__write_zeros(&w, (4 - value_len % 4) % 4);
+        assert_true(minke__stun_finish_bare(&w));
+        assert_true(minke__stun_parse(out, w.len, &m));
+        assert_false(m.has_mapped_address);
+        assert_int_equal(m.has_plain_mapped_address, table[i].there);
+        assert_int_equal(m.plain_mapped_address.port, table[i].port);
+        if (table[i].there) assert_memory_equal(m.plain_mapped_address.ip, value + 4, value_len - 4);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -419,6 +456,7 @@ int main(void)
         cmocka_unit_test(ignores_what_integrity_does_not_cover),
         cmocka_unit_test(takes_large_messages),
         cmocka_unit_test(does_not_write_past_the_end),
+        cmocka_unit_test(reads_a_plain_mapped_address),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
