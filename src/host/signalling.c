@@ -285,7 +285,9 @@ void minke__signalling_dial(minke_node_t *node, minke_node_attempt_t *attempt, m
         attempt->signalling = x;
         minke__list_remove(&x->stream->waiting); /* the dial's own limit counts */
         private_options(node, carrier, &options);
-        options.give_up_after = attempt->dial->give_up_at - node->now;
+        /* A little earlier than the dial, so that what is told is its reason. */
+        const minke_time_t left = attempt->dial->give_up_at - node->now;
+        options.give_up_after = left > SECOND ? left - SECOND / 4 : left;
         error = minke_transport_offer(node->transport, &options, node->now, &below);
     }
     if (error == MINKE_OK && attach(node, x, below)) {
