@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Private connections through NATs: `minke dial` from behind each kind of NAT to `minke listen` behind each kind, with a
-# relay that both can reach. Prints a table; what it must look like is in `expected`, and docs/nat.md explains it.
+# relay that both can reach. Prints a table; `expected` says what it must be, docs/nat.md explains it.
 #
 #     tests/nat/run.sh [BUILD-DIRECTORY]
 #
@@ -11,6 +11,7 @@ minke=$(realpath "${1:-build}")/minke
 kinds=(open full-cone port-restricted symmetric)
 timeout_s=20 echo_bytes=65536
 prefix=minke-nat-$$
+PATH=$PATH:/usr/sbin:/sbin # of nft, which is not everybody's
 work=$(mktemp -d)
 # shellcheck source=tests/nat/sites.sh
 source "$here/sites.sh"
@@ -173,16 +174,16 @@ run_cell() {
 
 # ---- all of them
 
+row() { printf '%-17s %-11s %-11s %-17s %s\n' "$@"; }
+
 print_table() {
-    local dialer listener
-    printf '%-18s' 'dials \ listens'
-    printf '%-18s' "${kinds[@]}"
-    echo
+    local dialer listener cells
+    row 'dials \ listens' "${kinds[@]}"
     for dialer in "${kinds[@]}"; do
-        printf '%-18s' "$dialer"
-        for listener in "${kinds[@]}"; do printf '%-18s' "$(cat "$work/$dialer-$listener.shown" 2>/dev/null || echo "?")"; done
-        echo
-    done | sed 's/ *$//'
+        cells=()
+        for listener in "${kinds[@]}"; do cells+=("$(cat "$work/$dialer-$listener.shown" 2>/dev/null || echo '?')"); done
+        row "$dialer" "${cells[@]}"
+    done
 }
 
 if ! set_up; then
