@@ -72,13 +72,14 @@ static uint16_t answer_error(minke_ice_agent_t *agent, const minke_stun_message_
     return settle_roles(agent, request, now);
 }
 
-/* RFC 8445 7.3.1.4: the remote is there and lets us through, so our own check goes out at once; but two sides that
- * hear each other's checks and never an answer must not play ping-pong. */
-static void trigger(minke_ice_agent_t *agent, minke_full_pair_t *pair, minke_time_t now)
+/* RFC 8445 7.3.1.4: the remote is there and lets us through, so our own check goes out at once. The first time also if
+ * one is on its way: it came too early to be let in, if the remote's NAT filters, and that has been remedied now. Later
+ * not: two sides that hear each other's checks and never an answer must not play ping-pong. */
+static void trigger(minke_ice_agent_t *agent, minke_full_pair_t *pair, bool first, minke_time_t now)
 {
     if (pair->state == MINKE_FULL_PAIR_SUCCEEDED) return;
     const bool in_progress = pair->state == MINKE_FULL_PAIR_IN_PROGRESS && pair->check.in_flight && pair->repeats;
-    if (in_progress && !minke__ice_since(pair->sent_at, MINKE_ICE_TRY_AGAIN_AFTER, now)) return;
+    if (in_progress && !first && !minke__ice_since(pair->sent_at, MINKE_ICE_TRY_AGAIN_AFTER, now)) return;
     if (!in_progress) minke__full_start_check(agent, pair, false, true, now);
     pair->tries = 0;
     pair->urgent = true;
@@ -88,13 +89,14 @@ static void trigger(minke_ice_agent_t *agent, minke_full_pair_t *pair, minke_tim
 static void checked_by_remote(minke_ice_agent_t *agent, minke_full_pair_t *pair, const minke_stun_message_t *request,
                               minke_time_t now)
 {
+    const bool first = !pair->checked;
     if (!minke__full_pair_is_known(pair)) agent->generation++;
     pair->checked = true;
     /* USE-CANDIDATE from the side that is controlled means nothing; libjuice would answer 400. */
     if (request->use_candidate && request->ice_controlling && !agent->controlling)
         minke__full_use_candidate(agent, pair, now);
     minke__full_heard(agent, pair, now);
-    trigger(agent, pair, now);
+    trigger(agent, pair, first, now);
 }
 
 static bool recv_request(minke_ice_agent_t *agent, const minke_stun_message_t *request, const minke_path_t *path,

@@ -114,6 +114,27 @@ static void connects_through_every_nat_that_lets_it(void **state)
     }
 }
 
+/* One side has the other's candidates first, and checks while the other's NAT filters still: when the other's check
+ * comes it must not wait until its own is due again. */
+static void a_check_that_came_too_early_is_repeated_at_once(void **state)
+{
+    (void)state;
+    enum { PORT_RESTRICTED = NAT_ENDPOINT_INDEPENDENT + 3 * NAT_ADDRESS_AND_PORT_DEPENDENT };
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        full_world_t *w = malloc(sizeof *w);
+        assert_non_null(w);
+        world_init(w, seed, true, false);
+        set_kinds(w, PORT_RESTRICTED * (1 + 9));
+        w->delay = MS;
+        w->signalling_delay = seed * MS;
+        world_start(w);
+        if (!world_connects(w, 5 * SECOND)) fail_seed(seed, w, "not connected");
+        if (w->now > 300 * MS) fail_msg("seed %u: only after %u ms", (unsigned)seed, (unsigned)(w->now / MS));
+        world_free(w);
+        free(w);
+    }
+}
+
 static void connects_through_loss_delay_and_late_signals(void **state)
 {
     (void)state;
@@ -317,6 +338,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(connects_through_every_nat_that_lets_it),
+        cmocka_unit_test(a_check_that_came_too_early_is_repeated_at_once),
         cmocka_unit_test(connects_through_loss_delay_and_late_signals),
         cmocka_unit_test(same_seed_same_bytes),
         cmocka_unit_test(hosts_that_see_each_other_need_one_round_trip),
