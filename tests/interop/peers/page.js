@@ -19,9 +19,10 @@ window.run_job = async job => {
 };
 
 /** A page can only listen through a relay. */
-window.listen = async ({ relay, user_agent }) => {
+window.listen = async ({ relay, user_agent, is_private }) => {
+  const listen = [`${relay}/p2p-circuit`, ...(is_private ? ['/webrtc'] : [])];
   try {
-    await serve(await make_node({ user_agent, listen: [`${relay}/p2p-circuit`] }), report);
+    await serve(await make_node({ user_agent, listen }), report, { test_protocols: is_private });
   } catch (error) {
     report({ event: 'result', ok: false, error: describe(error) });
   }
