@@ -64,6 +64,11 @@ static void write_address(minke_node_t *node, minke_node_connection_t *c)
     } else {
         minke_direct_address_t direct = {0};
         if (minke_transport_stats(node->transport, c->below, &stats) < 0) return;
+        if (stats.kind ==
+            MINKE_PATH_PRIVATE) { /* its IP address is one of many, and says nothing: as js-libp2p has it */
+            memcpy(c->address, "/webrtc", sizeof "/webrtc");
+            return;
+        }
         direct.address = stats.path.remote;
         if (minke__multiaddr_from_direct(&direct, &address) < 0) return;
     }
