@@ -40,7 +40,7 @@ if (positionals.includes('relay')) {
 }
 if (options.listen.length === 0 && options.relay.length === 0) options.listen.push('/ip4/127.0.0.1/udp/0/webrtc-direct');
 const circuits = options.relay.map(address => `${address}/p2p-circuit`);
-if (options.private) options.listen.push('/webrtc');
+if (options.private) circuits.push('/webrtc');
 const node = await make_node({
   user_agent: 'js-libp2p listener', listen: [...options.listen, ...circuits], seed: value('seed'), services,
 });

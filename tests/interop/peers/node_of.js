@@ -16,8 +16,8 @@ const in_page = globalThis.window != null;
 
 function transports() {
   // No STUN server is reachable on a closed network, and none is needed.
-  const closed = { rtcConfiguration: { iceServers: [] } };
-  const all = [webRTCDirect(closed), webRTC(closed), webSockets(), circuitRelayTransport()];
+  const rtcConfiguration = { iceServers: [] };
+  const all = [webRTCDirect({ rtcConfiguration }), webRTC({ rtcConfiguration }), webSockets(), circuitRelayTransport()];
   return in_page ? all : [...all, tcp()];
 }
 

@@ -89,26 +89,26 @@ class PageActor {
   }
 }
 
-async function begin_reserving(stage, kind, relay, { refresh, is_private }) {
+async function begin_reserving(stage, kind, relay, { refresh, direct, for_pages }) {
   const name = `${kind}-listener`;
-  const tests = is_private ? ['--test-protocols'] : [];
+  const tests = direct ? ['--test-protocols'] : [];
   const minke = ['listen', '--json', '--relay', relay, ...tests, ...verbose(stage)];
   if (kind === 'minke') return spawn(stage, name, stage.options.minke, minke);
   if (kind === 'go') return spawn(stage, name, go_peer(), ['--relay', relay, ...(refresh ? [] : ['--no-refresh'])]);
-  const js = [`${here}peers/js_listener.js`, 'listen', '--json', '--relay', relay, ...(is_private ? ['--private'] : []), ...tests];
+  const js = [`${here}peers/js_listener.js`, 'listen', '--json', '--relay', relay, ...(direct ? ['--private'] : []), ...tests];
   if (kind === 'js') return spawn(stage, name, process.execPath, js);
   const actor = await open_actor(stage);
-  actor.page.evaluate(job => window.listen(job), { relay, user_agent: 'page listener', is_private }).catch(() => {});
+  actor.page.evaluate(job => window.listen(job), { relay, direct, for_pages, user_agent: 'page listener' }).catch(() => {});
   return actor;
 }
 
 const verbose = stage => stage.options.verbose ? ['-vv'] : [];
 
-/** Who listens through the relay; with `address`, the circuit's, or that of private connections. */
-export async function start_reserving(stage, kind, relay, { refresh = true, is_private = false } = {}) {
-  const listener = await begin_reserving(stage, kind, relay, { refresh, is_private });
+/** Who listens through the relay; with `address`, the circuit's, or with `direct` that of private webrtc. */
+export async function start_reserving(stage, kind, relay, { refresh = true, direct = false, for_pages = false } = {}) {
+  const listener = await begin_reserving(stage, kind, relay, { refresh, direct, for_pages });
   listener.kind = kind;
-  const begins = `${relay}/p2p-circuit/${is_private ? 'webrtc/' : 'p2p/'}`;
+  const begins = `${relay}/p2p-circuit/${direct ? 'webrtc/p2p/' : 'p2p/'}`;
   const is_circuit = line => line.event === 'listening' && line.addr.startsWith(begins);
   const line = await listener.find(is_circuit, PATIENCE);
   if (line == null) throw new Error(`${kind} does not listen through the relay: ${last_words(listener)}`);
@@ -120,7 +120,7 @@ const last_words = actor => JSON.stringify(actor.lines.at(-1) ?? say_exit(actor.
 
 /** What a listener says that the relay refuses: the line in which the status stands. */
 export async function refusal(stage, kind, relay, status) {
-  const listener = await begin_reserving(stage, kind, relay, { refresh: true, is_private: false });
+  const listener = await begin_reserving(stage, kind, relay, { refresh: true, direct: false });
   const line = await listener.find(each => is_status(JSON.stringify(each), status), PATIENCE);
   if (line == null) throw new Error(`${kind} was not refused with ${status}: ${last_words(listener)}`);
   return `${kind}: ${line.error ?? line.reason ?? JSON.stringify(line)}`;

@@ -110,9 +110,13 @@ async function run_again(stage, listener, cell) {
   return facts.join('; ');
 }
 
+/** Pages that dial a page need one that helps them, see init_channel.js. */
+const for_pages = cell => pair_of(cell) === 'chromium-to-chromium';
+const listener_of = cell => for_pages(cell) ? 'chromium, for pages' : kinds_of(cell)[1];
+
 /** The listener of a cell, up and free of error. */
 async function ready(listeners, cell) {
-  const listener = await listeners[kinds_of(cell)[1]];
+  const listener = await listeners[listener_of(cell)];
   if (listener instanceof Error) throw listener;
   return listener;
 }
@@ -126,8 +130,11 @@ async function silence(stage, listeners, cell) {
 async function run_cells(stage, column, wanted, record) {
   const relay = await start_relay(stage, column.relay);
   const listeners = {};
-  for (const kind of new Set(wanted.map(cell => kinds_of(cell)[1])))
-    listeners[kind] = start_reserving(stage, kind, relay.addresses[column.way], { is_private: true }).catch(error => error);
+  for (const cell of wanted) {
+    const how = { direct: true, for_pages: for_pages(cell) };
+    listeners[listener_of(cell)] ??= start_reserving(stage, kinds_of(cell)[1], relay.addresses[column.way], how)
+      .catch(error => error);
+  }
   await Promise.all(Object.values(listeners));
   const failed = error => ({ ok: false, facts: error.message });
   const beside = {};
