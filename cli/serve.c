@@ -12,13 +12,15 @@ static const char *direction(const minke_event_t *event) { return event->inbound
 static void print_identified(minke_host_t *host, const minke_event_t *event)
 {
     minke_identify_info_t info;
+    minke_connection_stats_t stats = {0};
     if (minke_identify_get(host, event->connection, &info) < 0) return;
+    if (minke_stats(host, event->connection, &stats) < 0) return;
     json_t *protocols = json_array();
     for (size_t i = 0; i < info.protocols_n; i++) {
         (void)json_array_append_new(protocols, json_string(info.protocols[i]));
     }
-    cli_event(json_pack("{s:s, s:s, s:s, s:s, s:o}", "event", "identified", "peer", event->peer, "agent", info.agent,
-                        "observed", info.observed, "protocols", protocols),
+    cli_event(json_pack("{s:s, s:s, s:s, s:s, s:b, s:o}", "event", "identified", "peer", event->peer, "agent",
+                        info.agent, "observed", info.observed, "limited", stats.limited, "protocols", protocols),
               "identified    %s  %s", event->peer, info.agent);
 }
 

@@ -161,6 +161,32 @@ static void identify_tells_of_the_circuit_and_of_its_loss(void **state)
     relay_tear_down(&scene);
 }
 
+/* The port is for this connection alone: nobody else could dial it, by webrtc-direct or otherwise. */
+static void who_has_a_private_connection_is_not_told_where_the_other_is(void **state)
+{
+    (void)state;
+    minke_identify_info_t info;
+    char private_addr[sizeof scene.circuit + sizeof "/webrtc"];
+    begin(false);
+    relay_reserve(&scene, scene.target);
+    sim_world_join(&scene.world, scene.source, scene.target, &scene.options.link);
+    sim_endpoint_t *const ends[] = {scene.source, scene.target};
+    for (size_t i = 0; i < 2; i++) minke_transport_local_addresses(ends[i]->transport, &ends[i]->ip, 1);
+    strcpy(private_addr, scene.reserve_at);
+    strcat(private_addr, "/webrtc");
+    strcat(private_addr, strrchr(scene.circuit, '/') - strlen("/p2p"));
+    const minke_connection_t at_source = relay_connect(&scene, scene.source, private_addr);
+    relay_run(&scene, 2 * SECOND);
+    for (size_t i = 0; i < 2; i++) {
+        const relay_told_t *told = last(ends[i], MINKE_EVENT_CONNECTED);
+        assert_false(told->limited);
+        assert_string_equal(told->addr, "/webrtc");
+    }
+    assert_int_equal(minke__node_identify_get(scene.source->node, at_source, &info), MINKE_OK);
+    assert_string_equal(info.observed, "/webrtc");
+    relay_tear_down(&scene);
+}
+
 /* Two addresses of one relay: what can be dialled is announced once, and as long as either reservation is held. */
 static void an_address_that_two_reservations_bring_is_announced_once(void **state)
 {
@@ -539,6 +565,7 @@ int main(void)
         cmocka_unit_test(echo_and_ping_run_over_a_circuit),
         cmocka_unit_test(what_may_not_run_on_a_limited_connection_does_not),
         cmocka_unit_test(identify_tells_of_the_circuit_and_of_its_loss),
+        cmocka_unit_test(who_has_a_private_connection_is_not_told_where_the_other_is),
         cmocka_unit_test(an_address_that_two_reservations_bring_is_announced_once),
         cmocka_unit_test(a_reservation_is_refreshed_in_time),
         cmocka_unit_test(who_is_not_there_is_asked_again_and_again),

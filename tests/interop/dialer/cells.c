@@ -76,6 +76,12 @@ static bool cell_ping(link_t *link)
     return link_say(link, true, "median %.2f ms of %d", times[PINGS / 2], PINGS);
 }
 
+static bool is_private(const link_t *link)
+{
+    minke_connection_stats_t stats;
+    return minke_stats(link->host, link->connection, &stats) == MINKE_OK && stats.kind == MINKE_PATH_PRIVATE;
+}
+
 static bool cell_identify_read(link_t *link)
 {
     minke_identify_info_t info;
@@ -84,8 +90,12 @@ static bool cell_identify_read(link_t *link)
     bool has_ping = false;
     for (size_t i = 0; i < info.protocols_n; i++) has_ping |= strcmp(info.protocols[i], "/ipfs/ping/1.0.0") == 0;
     CHECK(link, has_ping, "ping is not among the %zu protocols", info.protocols_n);
-    CHECK(link, strstr(info.observed, "/udp/") != NULL || strstr(info.observed, "/tcp/") != NULL,
-          "observed address '%s'", info.observed);
+    if (is_private(link)) { /* nobody else could reach us there; js says /webrtc and our peer id */
+        CHECK(link, strstr(info.observed, "/webrtc-direct") == NULL, "observed address '%s'", info.observed);
+    } else {
+        CHECK(link, strstr(info.observed, "/udp/") != NULL || strstr(info.observed, "/tcp/") != NULL,
+              "observed address '%s'", info.observed);
+    }
     return link_say(link, info.agent[0] != 0, "%s, %zu protocols", info.agent, info.protocols_n);
 }
 
@@ -303,6 +313,14 @@ static bool cell_relayed_echo(link_t *link)
     return link_say(link, true, "20 KiB");
 }
 
+/* A connection that came about over a relay and does without it. */
+static bool cell_private_path(link_t *link)
+{
+    CHECK(link, !link->limited, "the connection is limited");
+    CHECK(link, is_private(link), "the connection is not private");
+    return link_say(link, true, "private");
+}
+
 /* More than the relay relays: less comes back, and the connection ends. */
 static bool cell_byte_limit(link_t *link)
 {
@@ -346,6 +364,7 @@ static const cell_t cells[] = {
     {"relayed-ping", cell_ping},
     {"relayed-identify", cell_relayed_identify},
     {"relayed-echo", cell_relayed_echo},
+    {"private-path", cell_private_path},
     {"byte-limit", cell_byte_limit},
     {"time-limit", cell_time_limit},
 };

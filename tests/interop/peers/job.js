@@ -19,7 +19,7 @@ class Link {
     this.params = job.params ?? {};
     this.user_agent = job.user_agent;
     this.report = report;
-    this.asked = 0;
+    this.asked = new Set();
     this.said = 0;
   }
 
@@ -40,19 +40,20 @@ class Link {
   async count_identifies() {
     await this.node.unhandle(IDENTIFY);
     await this.node.handle(IDENTIFY, (stream, connection) => {
-      this.watch_identify(stream);
+      this.watch_identify(stream, connection);
       return this.node.services.identify.handleProtocol(stream, connection);
     }, { runOnLimitedConnection: true });
   }
 
-  /** Counts an identify of the listener once our answer and its end are through. */
-  watch_identify(stream) {
-    stream.addEventListener('close', event => { if (event.error == null) this.asked++; }, { once: true });
+  /** Notes on which connection the remote asked, once our answer and its end are through: others are the relay's. */
+  watch_identify(stream, connection) {
+    stream.addEventListener('close', event => { if (event.error == null) this.asked.add(connection.id); }, { once: true });
   }
 
   async identify_asked(within) {
-    for (const begun = now(); this.asked === 0 && now() - begun < within;) await sleep(20);
-    return this.asked > 0;
+    const is_asked = () => this.asked.has(this.connection.id);
+    for (const begun = now(); !is_asked() && now() - begun < within;) await sleep(20);
+    return is_asked();
   }
 
   /** What identify said on this connection: others are the relay's, and a push need not have everything. */

@@ -14,6 +14,7 @@ const { values: options, positionals } = parseArgs({
     json: { type: 'boolean' },
     listen: { type: 'string', multiple: true, default: [] },
     relay: { type: 'string', multiple: true, default: [] },
+    private: { type: 'boolean' },
     'test-protocols': { type: 'boolean' },
     seed: number,
     'reservation-ttl': number,
@@ -39,6 +40,7 @@ if (positionals.includes('relay')) {
 }
 if (options.listen.length === 0 && options.relay.length === 0) options.listen.push('/ip4/127.0.0.1/udp/0/webrtc-direct');
 const circuits = options.relay.map(address => `${address}/p2p-circuit`);
+if (options.private) circuits.push('/webrtc');
 const node = await make_node({
   user_agent: 'js-libp2p listener', listen: [...options.listen, ...circuits], seed: value('seed'), services,
 });

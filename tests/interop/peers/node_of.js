@@ -5,7 +5,7 @@ import { identify, identifyPush } from '@libp2p/identify';
 import { noise } from '@libp2p/noise';
 import { ping } from '@libp2p/ping';
 import { tcp } from '@libp2p/tcp';
-import { webRTCDirect } from '@libp2p/webrtc';
+import { webRTC, webRTCDirect } from '@libp2p/webrtc';
 import { webSockets } from '@libp2p/websockets';
 import { yamux } from '@libp2p/yamux';
 import { createLibp2p } from 'libp2p';
@@ -16,7 +16,8 @@ const in_page = globalThis.window != null;
 
 function transports() {
   // No STUN server is reachable on a closed network, and none is needed.
-  const all = [webRTCDirect({ rtcConfiguration: { iceServers: [] } }), webSockets(), circuitRelayTransport()];
+  const rtcConfiguration = { iceServers: [] };
+  const all = [webRTCDirect({ rtcConfiguration }), webRTC({ rtcConfiguration }), webSockets(), circuitRelayTransport()];
   return in_page ? all : [...all, tcp()];
 }
 

@@ -1,5 +1,6 @@
 // The page's side: the driver calls window.run_job(job) or window.listen(...), reports go to window.report (given by the
 // driver).
+import { keep_init_channels } from './init_channel.js'; // first: see there
 import { run_job } from './job.js';
 import { make_node } from './node_of.js';
 import { describe } from './pipe.js';
@@ -19,9 +20,11 @@ window.run_job = async job => {
 };
 
 /** A page can only listen through a relay. */
-window.listen = async ({ relay, user_agent }) => {
+window.listen = async ({ relay, direct, for_pages, user_agent }) => {
+  if (for_pages) keep_init_channels();
+  const listen = [`${relay}/p2p-circuit`, ...(direct ? ['/webrtc'] : [])];
   try {
-    await serve(await make_node({ user_agent, listen: [`${relay}/p2p-circuit`] }), report);
+    await serve(await make_node({ user_agent, listen }), report, { test_protocols: direct });
   } catch (error) {
     report({ event: 'result', ok: false, error: describe(error) });
   }

@@ -5,6 +5,7 @@ import { make_bytes } from './bytes.js';
 import { describe, Pipe } from './pipe.js';
 
 const KIB = 1024;
+const AGAIN = 20;
 const ECHOED = 20 * KIB; // js relays count both ways together, and 128 KiB must do for all cells
 
 async function relayed_identify(link) {
@@ -36,7 +37,37 @@ async function time_limit(link) {
   return `gone ${((await link.gone(20_000)) / 1000).toFixed(1)} s after the echo`;
 }
 
+/** A connection that came about over a relay and does without it. */
+async function is_private(link) {
+  const { limits, multiplexer, direction } = link.connection;
+  check(limits == null, 'the connection is limited');
+  check(multiplexer === '/webrtc', `the connection is muxed by ${multiplexer}`);
+  check(direction === 'outbound', `the direction is ${direction}`);
+  return `set up in ${Math.round(link.setup_ms)} ms`;
+}
+
+/** One node after the other dials, each anew. */
+async function again_and_again(link) {
+  const times = [];
+  for (let i = 0; i < AGAIN; i++) {
+    const one = new link.constructor({ address: link.address, user_agent: link.user_agent }, () => {});
+    link.step(`dial ${i + 1} of ${AGAIN}`);
+    try {
+      await one.dial();
+      await is_private(one);
+      await one.check_alive();
+      times.push(one.setup_ms);
+    } finally {
+      await one.stop();
+    }
+  }
+  times.sort((a, b) => a - b);
+  return `${AGAIN} dials, ${Math.round(times[0])} to ${Math.round(times.at(-1))} ms each`;
+}
+
 export const relayed_cells = [
+  { name: 'private-path', budget: 20, run: is_private },
+  { name: 'private-again', budget: 120, run: again_and_again },
   { name: 'relayed-ping', budget: 20, run: ping },
   { name: 'relayed-identify', budget: 20, run: relayed_identify },
   { name: 'relayed-echo', budget: 20, run: relayed_echo },

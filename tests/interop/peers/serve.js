@@ -85,7 +85,8 @@ function watch(node, print) {
     print({ event: 'disconnected', peer: String(event.detail.remotePeer), reason: 'closed' });
   });
   node.addEventListener('peer:identify', event => {
-    print({ event: 'identified', peer: String(event.detail.peerId), agent: event.detail.agentVersion });
+    const { peerId, agentVersion, connection } = event.detail;
+    print({ event: 'identified', peer: String(peerId), agent: agentVersion, limited: connection.limits != null });
   });
 }
 

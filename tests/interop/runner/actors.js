@@ -89,24 +89,27 @@ class PageActor {
   }
 }
 
-async function begin_reserving(stage, kind, relay, { refresh }) {
+async function begin_reserving(stage, kind, relay, { refresh, direct, for_pages }) {
   const name = `${kind}-listener`;
-  if (kind === 'minke') return spawn(stage, name, stage.options.minke, ['listen', '--json', '--relay', relay, ...verbose(stage)]);
+  const tests = direct ? ['--test-protocols'] : [];
+  const minke = ['listen', '--json', '--relay', relay, ...tests, ...verbose(stage)];
+  if (kind === 'minke') return spawn(stage, name, stage.options.minke, minke);
   if (kind === 'go') return spawn(stage, name, go_peer(), ['--relay', relay, ...(refresh ? [] : ['--no-refresh'])]);
-  const js = [`${here}peers/js_listener.js`, 'listen', '--json', '--relay', relay];
+  const js = [`${here}peers/js_listener.js`, 'listen', '--json', '--relay', relay, ...(direct ? ['--private'] : []), ...tests];
   if (kind === 'js') return spawn(stage, name, process.execPath, js);
   const actor = await open_actor(stage);
-  actor.page.evaluate(job => window.listen(job), { relay, user_agent: 'page listener' }).catch(() => {});
+  actor.page.evaluate(job => window.listen(job), { relay, direct, for_pages, user_agent: 'page listener' }).catch(() => {});
   return actor;
 }
 
 const verbose = stage => stage.options.verbose ? ['-vv'] : [];
 
-/** Who listens through the relay; with `address`, the circuit's. */
-export async function start_reserving(stage, kind, relay, { refresh = true } = {}) {
-  const listener = await begin_reserving(stage, kind, relay, { refresh });
+/** Who listens through the relay; with `address`, the circuit's, or with `direct` that of private webrtc. */
+export async function start_reserving(stage, kind, relay, { refresh = true, direct = false, for_pages = false } = {}) {
+  const listener = await begin_reserving(stage, kind, relay, { refresh, direct, for_pages });
   listener.kind = kind;
-  const is_circuit = line => line.event === 'listening' && line.addr.startsWith(`${relay}/p2p-circuit/`);
+  const begins = `${relay}/p2p-circuit/${direct ? 'webrtc/p2p/' : 'p2p/'}`;
+  const is_circuit = line => line.event === 'listening' && line.addr.startsWith(begins);
   const line = await listener.find(is_circuit, PATIENCE);
   if (line == null) throw new Error(`${kind} does not listen through the relay: ${last_words(listener)}`);
   listener.address = line.addr;
@@ -117,7 +120,7 @@ const last_words = actor => JSON.stringify(actor.lines.at(-1) ?? say_exit(actor.
 
 /** What a listener says that the relay refuses: the line in which the status stands. */
 export async function refusal(stage, kind, relay, status) {
-  const listener = await begin_reserving(stage, kind, relay, { refresh: true });
+  const listener = await begin_reserving(stage, kind, relay, { refresh: true, direct: false });
   const line = await listener.find(each => is_status(JSON.stringify(each), status), PATIENCE);
   if (line == null) throw new Error(`${kind} was not refused with ${status}: ${last_words(listener)}`);
   return `${kind}: ${line.error ?? line.reason ?? JSON.stringify(line)}`;
@@ -135,10 +138,10 @@ const SENTENCES = {
 const is_status = (text, status) => text.includes(status) || text.includes(SENTENCES[status]);
 
 /** Dials and runs cells; the lines that came, those of cells by their name. */
-export async function dial(stage, kind, address, cells, { within = 60_000 } = {}) {
-  if (kind === 'chromium') return dial_from_page(stage, address, cells, within);
+export async function dial(stage, kind, address, cells, { within = 60_000, strict = false } = {}) {
+  const job = { address, cells, user_agent: `${kind} dialer`, strict };
+  if (kind === 'chromium') return dial_from_page(stage, job, within);
   const name = `${kind}-dialer`;
-  const job = { address, cells, user_agent: `${kind} dialer`, strict: false };
   const child = {
     minke: () => spawn(stage, name, dialer_program, ['1', address, ...cells]),
     go: () => spawn(stage, name, go_peer(), ['-cells', cells.join(','), address]),
@@ -150,9 +153,8 @@ export async function dial(stage, kind, address, cells, { within = 60_000 } = {}
   return told(child.lines, () => `${kind} ended: ${say_exit(exit)}`);
 }
 
-async function dial_from_page(stage, address, cells, within) {
+async function dial_from_page(stage, job, within) {
   const actor = await open_actor(stage);
-  const job = { address, cells, user_agent: 'page dialer', strict: false };
   actor.page.evaluate(job => window.run_job(job), job).catch(error => actor.take({ event: 'done', error: error.message }));
   await actor.find(line => line.event === 'done', within);
   const lines = [...actor.lines];
@@ -173,7 +175,7 @@ export async function must_work(stage, kind, address, cells, options) {
     const { ok, facts } = of_cell(name);
     if (!ok) throw new Error(`${kind}, ${name}: ${facts}`);
   }
-  return { peer, facts: cells.map(name => of_cell(name).facts) };
+  return { peer, facts: cells.map(name => of_cell(name).facts), set_up: of_cell('dial').facts.split(',')[0] };
 }
 
 /** A dial that must fail, for the reason that the status names. */

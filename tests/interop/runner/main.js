@@ -10,6 +10,7 @@ import { is_life, run_lives } from './lives.js';
 import { identify_answer, minke_dials } from './minke_dials.js';
 import { meet_example } from './meet_example.js';
 import { page_example } from './page_example.js';
+import { run_private_column } from './private.js';
 import { families_of, run_relay_column } from './relays.js';
 import { run_states } from './relay_states.js';
 import { status_page } from './status_page.js';
@@ -193,12 +194,14 @@ async function run_peer(options, peer) {
 async function run_all(options, peers) {
   const turns = async () => {
     for (const peer of peers.filter(each => !each.background && each.kind !== 'relay-states')) {
-      if (peer.kind === 'relay') await run_relay_column(options, peer, `${logs}${peer.id}`, record, missing_family);
+      const column = { relay: run_relay_column, private: run_private_column }[peer.kind];
+      if (column != null) await column(options, peer, `${logs}${peer.id}`, record, missing_family);
       else await run_peer(options, peer);
     }
   };
   for (const peer of peers) peer.results = new Map();
-  const able = peers.filter(peer => what_is_missing(peer) == null && !peer.kind.startsWith('relay'));
+  const by_itself = peer => !peer.kind.startsWith('relay') && peer.kind !== 'private';
+  const able = peers.filter(peer => by_itself(peer) && what_is_missing(peer) == null);
   // A minute's work at first, during which nothing else moves here.
   if (able.some(peer => peer.family === 'go') || (options.wants_go && missing_family('go') == null)) go_peer();
   await Promise.all([
@@ -263,7 +266,7 @@ async function main() {
   const count = { pass: 0, fail: 0, 'not-run': 0 };
   let bad = 0;
   for (const peer of peers) for (const { cell, state } of peer.results.values()) {
-    const families = peer.kind === 'relay' ? families_of(peer, cell) : [peer.family];
+    const families = ['relay', 'private'].includes(peer.kind) ? families_of(peer, cell) : [peer.family];
     count[state]++;
     if (state === 'fail' || (state === 'not-run' && families.some(family => options.require.includes(family)))) bad++;
   }

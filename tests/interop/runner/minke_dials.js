@@ -55,7 +55,7 @@ function with_other(address, name, value) {
   return parts.join('/');
 }
 
-const path_of = address => address.includes('/p2p-circuit/') ? 'relayed' : address.includes('/udp/') ? 'direct'
+const path_of = address => address.includes('/p2p-circuit/webrtc/') ? 'private' : address.includes('/p2p-circuit/') ? 'relayed' : address.includes('/udp/') ? 'direct'
   : address.includes('/ws/') ? 'ws' : 'tcp';
 
 /** What the command line can do over a relay. */
@@ -68,7 +68,7 @@ export async function commands_over(options, address, log_path) {
   return 'minke dial, ping, id, cat';
 }
 
-function dials_of(options, address, log_path) {
+export function dials_of(options, address, log_path) {
   const minke = (...args) => run_minke(options, log_path, args);
   const other_hash = `u${Buffer.concat([Buffer.from([0x12, 0x20]), Buffer.alloc(32, 7)]).toString('base64url')}`;
   return {

@@ -4,6 +4,7 @@ import '../peers/polyfill.js';
 import { cells } from '../peers/cells.js';
 import { DIALS } from './minke_dials.js';
 import { is_life, LIVES } from './lives.js';
+import { PRIVATE_CELLS, private_columns } from './private.js';
 import { PAIRS, relay_columns } from './relays.js';
 import { STATE_NAMES, state_columns } from './relay_states.js';
 
@@ -90,6 +91,7 @@ export function plan(options) {
     ...byte_peers({ node, chromium: chromium_ws, go, minke, own }),
     ...(self_test ? foreign_peers({ node, go }) : []),
     ...relay_columns(options),
+    ...private_columns(options),
     ...state_columns(options),
   ];
   const asked_for = peer => require.includes(peer.family);
@@ -114,7 +116,7 @@ export function narrow(peers, only) {
 }
 
 export function cell_order() {
-  return [...new Set([...FIRST, ...cells.map(cell => cell.name), ...DIALS, ...LAST, ...LIVES, ...PAIRS, ...STATE_NAMES])];
+  return [...new Set([...FIRST, ...cells.map(cell => cell.name), ...DIALS, ...LAST, ...LIVES, ...PAIRS, ...PRIVATE_CELLS, ...STATE_NAMES])];
 }
 
 export const cell_budget = name => cells.find(cell => cell.name === name)?.budget ?? 0;

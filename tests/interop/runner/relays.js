@@ -57,7 +57,7 @@ export function relay_columns({ all, self_test, wants_go }) {
   return columns;
 }
 
-export const families_of = (column, cell) => [column.relay, ...kinds_of(cell)];
+export const families_of = (column, cell) => [column.relay, ...kinds_of(cell.replace(/^again-/, ''))];
 
 const WAYS = { mixed: ['direct', 'tcp'] }; // the listener's, the dialer's
 

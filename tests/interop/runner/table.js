@@ -21,6 +21,7 @@ const TITLES = {
   peers: 'WebRTC: who dials whom',
   bytes: 'TCP and WebSocket: who dials whom',
   relays: 'Through relays: the relay and the way to it; who dials, and to whom',
+  private: 'Directly, by the help of a relay: the relay and the way to it; who dials, and to whom',
   states: 'What relays refuse and end',
 };
 
