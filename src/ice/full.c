@@ -154,12 +154,13 @@ minke_ice_stats_t minke__ice_stats(const minke_ice_agent_t *agent)
     const minke_ice_full_t *full = agent->full;
     minke_ice_stats_t stats = {.controlling = agent->controlling};
     if (full == NULL) return stats;
-    stats.nominated = full->selected >= 0 && full->pairs[full->selected].nominated;
     stats.locals = full->locals_n;
     stats.pairs = full->pairs_n;
     stats.checks_sent = full->checks_sent;
     stats.checks_answered = full->checks_answered;
     for (size_t i = 0; i < full->remotes_n; i++) stats.remotes += full->remotes[i].used;
+    if (full->pairs == NULL) return stats;
+    stats.nominated = full->selected >= 0 && full->pairs[full->selected].nominated;
     uint32_t in_state[4] = {0};
     for (size_t i = 0; i < full->pairs_n; i++) in_state[full->pairs[i].state]++;
     stats.waiting = in_state[MINKE_FULL_PAIR_WAITING];
