@@ -15,6 +15,15 @@ typedef struct own_addresses {
 
 static minke_slice_t text_slice(const char *text) { return (minke_slice_t){(const uint8_t *)text, strlen(text)}; }
 
+/* js-libp2p 3.3 throws away all of an identify whose observed address has no IP address or name in front; it sends none
+ * over such a connection. */
+static bool is_worth_telling(const minke_multiaddr_t *observed)
+{
+    minke_multiaddr_component_t first;
+    size_t at = 0;
+    return minke__multiaddr_next(observed, &at, &first) && first.code != MINKE_MULTIADDR_WEBRTC;
+}
+
 static void collect_addresses(const minke_node_t *node, const minke_node_connection_t *c, own_addresses_t *own,
                               minke_identify_t *message)
 {
@@ -26,7 +35,8 @@ static void collect_addresses(const minke_node_t *node, const minke_node_connect
         own->n++;
         message->listen_addresses[message->listen_addresses_n++] = (minke_slice_t){binary->bytes, binary->len};
     }
-    if (minke__multiaddr_parse(c->address, strlen(c->address), &own->observed) == MINKE_OK) {
+    if (minke__multiaddr_parse(c->address, strlen(c->address), &own->observed) == MINKE_OK &&
+        is_worth_telling(&own->observed)) {
         message->observed_address = (minke_slice_t){own->observed.bytes, own->observed.len};
     }
 }

@@ -193,11 +193,13 @@ async function run_peer(options, peer) {
 /** Peers that mostly wait run beside the others, which take turns: two cores are not enough to measure two at once. */
 async function run_all(options, peers) {
   const turns = async () => {
+    const rest = [];
     for (const peer of peers.filter(each => !each.background && each.kind !== 'relay-states')) {
-      const column = { relay: run_relay_column, private: run_private_column }[peer.kind];
-      if (column != null) await column(options, peer, `${logs}${peer.id}`, record, missing_family);
+      if (peer.kind === 'private') rest.push(await run_private_column(options, peer, `${logs}${peer.id}`, record, missing_family));
+      else if (peer.kind === 'relay') await run_relay_column(options, peer, `${logs}${peer.id}`, record, missing_family);
       else await run_peer(options, peer);
     }
+    await Promise.all(rest.map(end => end()));
   };
   for (const peer of peers) peer.results = new Map();
   const by_itself = peer => !peer.kind.startsWith('relay') && peer.kind !== 'private';

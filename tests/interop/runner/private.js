@@ -46,7 +46,7 @@ const possible = way => PRIVATE_CELLS.filter(cell => way !== 'tcp' || !has(cell,
 
 export function private_columns({ all, self_test }) {
   const columns = [];
-  for (const relay of ['minke', 'js']) for (const way of ['tcp', 'ws', 'direct']) {
+  for (const relay of ['js', 'minke']) for (const way of ['tcp', 'ws', 'direct']) {
     const id = `private-via-${relay}-${way}`;
     const list = (self_test ? FOREIGN[id] : all ? possible(way) : CHOSEN[id]) ?? [];
     if (list.length > 0)
@@ -75,7 +75,7 @@ async function minke_besides(stage, listener, peer, log) {
   }
 }
 
-async function run_pair(stage, listener, cell, beside) {
+async function run_pair(stage, listener, cell) {
   const [dialer] = kinds_of(cell);
   const is_minke = dialer === 'minke';
   const theirs = ALL.filter(name => !BESIDE.includes(name) && !(is_minke && (name.startsWith('perf') || name === 'identify-answer')));
@@ -86,8 +86,6 @@ async function run_pair(stage, listener, cell, beside) {
   if (is_minke) await minke_besides(stage, listener, peer, `${stage.log}.${cell}.commands.log`);
   if (await listener.find(line => line.event === 'disconnected' && line.peer === peer, 10_000) == null)
     throw new Error(`the listener does not say within 10 s that ${peer} has gone`);
-  const { ok, facts } = await beside;
-  if (!ok) throw new Error(`silence: ${facts}`);
   const count = ALL.length + (is_minke ? COMMANDS.filter(name => !ALL.includes(name)).length : 0);
   return `${count} cells, ${set_up}`;
 }
@@ -139,32 +137,45 @@ async function run_cells(stage, column, wanted, record) {
   const failed = error => ({ ok: false, facts: error.message });
   const beside = {};
   for (const cell of wanted.filter(each => !each.startsWith(AGAIN))) beside[cell] = silence(stage, listeners, cell).catch(failed);
+  const after = async (cell, facts, took) => {
+    const last = await beside[cell];
+    if (last == null || last.ok) record(column, cell, 'pass', facts, took);
+    else record(column, cell, 'fail', `silence: ${last.facts}`, took);
+  };
+  const ends = [];
   for (const cell of wanted) {
     const begun = Date.now();
     try {
       const listener = await ready(listeners, cell);
-      const facts = await (beside[cell] == null ? run_again(stage, listener, cell) : run_pair(stage, listener, cell, beside[cell]));
-      record(column, cell, 'pass', facts, Date.now() - begun);
+      const run = cell.startsWith(AGAIN) ? run_again : run_pair;
+      ends.push(after(cell, await run(stage, listener, cell), Date.now() - begun));
     } catch (error) {
       record(column, cell, 'fail', error.message, Date.now() - begun);
     }
   }
+  return () => Promise.all([...ends, ...Object.values(beside)]); // a promise itself would be waited for
 }
 
-/** All cells of a column, with one relay and one listener of each kind. `missing(kind)` is why somebody cannot take part. */
+/** All cells of a column, with one relay and one listener of each kind. `missing(kind)` is why somebody cannot take part. What
+ * then only waits goes on by itself: a function that waits for its end is returned. */
 export async function run_private_column(options, column, log, record, missing) {
   const why_not = cell => families_of(column, cell).map(missing).find(each => each != null);
   for (const cell of column.cells) if (why_not(cell) != null) record(column, cell, 'not-run', why_not(cell));
   const wanted = column.cells.filter(cell => why_not(cell) == null);
-  if (wanted.length === 0) return;
+  if (wanted.length === 0) return async () => {};
   const browser = wanted.some(cell => has(cell, 'chromium')) ? await launch() : null;
   const stage = make_stage(options, log, browser);
-  try {
-    await run_cells(stage, column, wanted, record);
-  } catch (error) {
-    for (const cell of wanted) record(column, cell, 'fail', error.message);
-  } finally {
+  const finish = async () => {
     await clear(stage);
     await browser?.close();
+  };
+  try {
+    const rest = await run_cells(stage, column, wanted, record);
+    const finished = rest().then(finish, finish);
+    return () => finished;
+  } catch (error) {
+    for (const cell of wanted) record(column, cell, 'fail', error.message);
+    await finish();
+    return async () => {};
   }
 }
