@@ -7,7 +7,7 @@ import { check, choose_file, MiB, open, Program, run_cells, say, shows, sleep, w
 import { root } from './options.js';
 
 const PAGE = `${root}examples/meet/dist/index.html`;
-const BOUND = 150_000;
+const BOUND = 180_000;
 const DIALS = 20;
 const SIZE = 20 * MiB;
 const WAYS = { 'webrtc-direct': /^\S+\s+(\/ip4\/\S+\/webrtc-direct\/\S+)$/, ws: /^\S+\s+(\/ip4\/\S+\/ws\/p2p\/\S+)$/ };
@@ -89,7 +89,7 @@ async function many_dials({ caller, called }) {
     }
     await is_direct(caller);
     times.push((await steps_of(caller)).at(-1));
-    await lines_both_ways(caller, called, `dial ${i}`);
+    if (i % 4 === 3) await lines_both_ways(caller, called, `dial ${i}`);
   };
   for (let i = 0; i < DIALS; i++) {
     await once(i).catch(async error => {
