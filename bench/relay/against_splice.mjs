@@ -87,8 +87,8 @@ function load(args) {
   });
 }
 
-const through_splice = () => with_server('bench/relay-splice', [], line => line, (pid, port) =>
-  load(['--plain', port, '--pid', `${pid}`]));
+const through_splice = (...more) => with_server('bench/relay-splice', [], line => line, (pid, port) =>
+  load(['--plain', port, '--pid', `${pid}`, ...more]));
 
 function listening(line) {
   const event = JSON.parse(line);
@@ -97,6 +97,9 @@ function listening(line) {
 const through_relay = (idle, ...more) => with_server('minke', RELAY, listening, (pid, address, file) =>
   load(['--peers', options.peers, '--idle', idle, '--pid', `${pid}`, '--stats', file, ...more, address]));
 
+// Small messages, each answered before the next: what a piece costs, where the others tell what a byte does.
+const MESSAGES = ['--window', '256', '--bytes', `${256 * 2000}`];
+
 // ---- rounds
 
 mkdirSync(build, { recursive: true });
@@ -104,12 +107,14 @@ const command = `./dev bench relay ${process.argv.slice(2).join(' ')}`.trim();
 const machine = `${cpus().length} x ${cpus()[0].model}`;
 writeFileSync(options.out, `${JSON.stringify({ event: 'bench', date: new Date().toISOString(), machine, pinned, command, options })}\n`);
 
-const runs = { splice: [], 'by hand': [], hosts: [] };
+const runs = { splice: [], 'by hand': [], hosts: [], splice_messages: [], relay_messages: [] };
 for (let round = 0; round < Number(options.rounds); round++) {
   for (const [name, run] of [
-    ['splice', through_splice],
+    ['splice', () => through_splice()],
     ['by hand', () => through_relay(round === 0 ? options.idle : '1', '--by-hand')],
     ['hosts', () => through_relay('1')],
+    ['splice_messages', () => through_splice(...MESSAGES)],
+    ['relay_messages', () => through_relay('1', '--by-hand', ...MESSAGES)],
   ]) {
     const result = await run();
     runs[name].push(result);
@@ -124,8 +129,11 @@ function spread(values) {
   return [sorted[0], sorted[sorted.length >> 1], sorted.at(-1)];
 }
 const cell = (name, pick, digits) => spread(runs[name].map(pick)).map(value => value.toFixed(digits)).join(' / ');
-const ratio = pick => spread(runs['by hand'].map((run, i) => pick(run) / pick(runs.splice[i]))).map(value => value.toFixed(2)).join(' / ');
+const ratio = (pick, relay = 'by hand', splice = 'splice') =>
+  spread(runs[relay].map((run, i) => pick(run) / pick(runs[splice][i]))).map(value => value.toFixed(2)).join(' / ');
 
+const over_relay = [...runs['by hand'], ...runs.hosts, ...runs.relay_messages];
+const sum = (list, pick) => list.reduce((total, run) => total + pick(run), 0);
 const first = runs['by hand'][0];
 console.log(`${machine}, loopback, ${pinned ? 'relay and splice on a core of their own' : 'nothing pinned'}; ${new Date().toISOString().slice(0, 10)}`);
 console.log(`${command}: ${options.peers} reservations, ${options.circuits} circuits busy at once, ${options.mib} MiB each way`);
@@ -141,10 +149,12 @@ for (const [title, pick, digits] of [
 ]) {
   console.log(`${title.padEnd(30)}${columns.map(([, name]) => cell(name, pick, digits).padStart(24)).join('')}`);
 }
-console.log(`\nrelay / splice: MB/s ${ratio(run => run.mb_per_s)}, CPU s/GB ${ratio(run => run.cpu_s_per_gb)}`);
-console.log(`lost: reservations ${runs.hosts.concat(runs['by hand']).reduce((n, run) => n + Number(options.peers) - run.reservations, 0)}, ` +
-  `circuits ${Object.values(runs).flat().reduce((n, run) => n + Number(options.circuits) - run.complete, 0)}, errors ${
-    runs.hosts.concat(runs['by hand']).reduce((n, run) => n + run.errors, 0)}`);
+const per_message = run => run.cpu_us_per_message;
+console.log(`${'its CPU, us per 256-byte message'.padEnd(34)}${cell('splice_messages', per_message, 2).padStart(20)}${cell('relay_messages', per_message, 2).padStart(24)}`);
+console.log(`\nrelay / splice: MB/s ${ratio(run => run.mb_per_s)}, CPU s/GB ${ratio(run => run.cpu_s_per_gb)}, CPU per message ${
+  ratio(per_message, 'relay_messages', 'splice_messages')}`);
+console.log(`lost in ${over_relay.length} runs over the relay: ${sum(over_relay, run => options.peers - run.reservations)} reservations, ${
+  sum(over_relay, run => options.circuits - run.complete)} circuits; ${sum(over_relay, run => run.errors)} errors`);
 console.log(`a reservation: ${cell('hosts', run => run.memory_per_reservation, 0)} bytes counted, ${cell('hosts', run => run.resident_per_reservation, 0)
 } resident; ${cell('hosts', run => run.reserve_cpu_ms, 2)} ms of CPU with its connection`);
 console.log(`an open circuit: ${cell('hosts', run => run.memory_per_circuit, 0)} bytes counted; busy: ${

@@ -26,11 +26,15 @@ static const uint8_t *at(const flow_t *flow, uint64_t offset)
     return table() + (offset + (uint64_t)flow->circuit * STEP) % PERIOD;
 }
 
-void flow_begin(flow_t *flow, unsigned circuit, uint64_t total) { *flow = (flow_t){circuit, total, 0, 0}; }
+void flow_begin(flow_t *flow, unsigned circuit, uint64_t total, uint64_t window)
+{
+    *flow = (flow_t){.circuit = circuit, .total = total, .window = window > 0 ? window : total};
+}
 
 const uint8_t *flow_next(const flow_t *flow, size_t *len)
 {
-    const uint64_t left = flow->total - flow->sent;
+    const uint64_t room = flow->window - (flow->sent - flow->received);
+    const uint64_t left = flow->total - flow->sent < room ? flow->total - flow->sent : room;
     *len = left < PERIOD ? (size_t)left : PERIOD;
     return at(flow, flow->sent);
 }

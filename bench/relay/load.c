@@ -23,6 +23,7 @@ static const char help[] =
     "  --peers N       that reserve (1000); every two of the first ones share a circuit\n"
     "  --circuits N    open and busy at once (200)\n"
     "  --bytes N       that each circuit moves each way (65536)\n"
+    "  --window N      a circuit has at most so many bytes on their way there and back; 0: as many as fit (0)\n"
     "  --idle SECONDS  between the last reservation and the first circuit (3)\n"
     "  --by-hand       circuits carry the bytes as they are, not a connection with Noise and yamux of its own\n"
     "  --pid PID       the relay's, or the splice's: its processor time and memory are reported\n"
@@ -33,7 +34,7 @@ static const char help[] =
 
 typedef struct load {
     const char *relay, *stats;
-    long splice_port, peers, circuits, bytes, idle_s, pid, limit_s;
+    long splice_port, peers, circuits, bytes, window, idle_s, pid, limit_s;
     bool by_hand;
 } load_t;
 
@@ -75,6 +76,10 @@ static void raise_limit_of_files(void)
 static void print_flows(const load_t *load, const moment_t *from, const moment_t *to, double gigabytes)
 {
     const double seconds = to->at - from->at, cpu_s = to->cpu_s - from->cpu_s;
+    if (load->window > 0) { /* each window is a message that goes, and one that comes back */
+        (void)printf("\"window\":%ld,\"cpu_us_per_message\":%.2f,", load->window,
+                     gigabytes > 0 ? cpu_s * 1e6 / (gigabytes * 1e9 / (double)load->window) : 0);
+    }
     (void)printf("\"bytes_each_way\":%ld,\"gigabytes\":%.6f,\"seconds\":%.3f,\"mb_per_s\":%.1f,\"cpu_s\":%.2f,"
                  "\"cpu_s_per_gb\":%.3f,\"busy\":%.3f,\"load_cpu_s\":%.2f",
                  load->bytes, gigabytes, seconds, gigabytes * 1e3 / seconds, cpu_s,
@@ -144,7 +149,7 @@ static int run_relay(const load_t *load)
 {
     relay_moments_t moments;
     peers_t *all = peers_new(load->by_hand ? &by_hand : &through_hosts, load->relay, (unsigned)load->peers,
-                             (unsigned)load->circuits, (uint64_t)load->bytes);
+                             (unsigned)load->circuits, (uint64_t)load->bytes, (uint64_t)load->window);
     if (all == NULL) {
         (void)fprintf(stderr, "relay-load: %ld peers cannot be made: memory, or descriptors (ulimit -n)\n",
                       load->peers);
@@ -163,7 +168,8 @@ static int run_relay(const load_t *load)
 static int run_plain(const load_t *load)
 {
     const double until = now_s() + (double)load->limit_s;
-    plain_t *plain = plain_open((uint16_t)load->splice_port, (unsigned)load->circuits, (uint64_t)load->bytes);
+    plain_t *plain = plain_open((uint16_t)load->splice_port, (unsigned)load->circuits, (uint64_t)load->bytes,
+                                (uint64_t)load->window);
     if (plain == NULL) {
         perror("relay-load: no connections through the splice");
         return 3;
@@ -183,22 +189,19 @@ static int run_plain(const load_t *load)
 
 static int parse(int argc, char **argv, load_t *load)
 {
-    static const struct option known[] = {{"peers", required_argument, NULL, 'n'},
-                                          {"circuits", required_argument, NULL, 'c'},
-                                          {"bytes", required_argument, NULL, 'b'},
-                                          {"idle", required_argument, NULL, 'i'},
-                                          {"by-hand", no_argument, NULL, 'y'},
-                                          {"plain", required_argument, NULL, 'p'},
-                                          {"pid", required_argument, NULL, 'P'},
-                                          {"stats", required_argument, NULL, 's'},
-                                          {"limit", required_argument, NULL, 'l'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option known[] = {
+        {"peers", required_argument, NULL, 'n'},  {"circuits", required_argument, NULL, 'c'},
+        {"window", required_argument, NULL, 'w'}, {"bytes", required_argument, NULL, 'b'},
+        {"idle", required_argument, NULL, 'i'},   {"by-hand", no_argument, NULL, 'y'},
+        {"plain", required_argument, NULL, 'p'},  {"pid", required_argument, NULL, 'P'},
+        {"stats", required_argument, NULL, 's'},  {"limit", required_argument, NULL, 'l'},
+        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
     for (int c; (c = getopt_long(argc, argv, "h", known, NULL)) != -1;) {
         switch (c) {
         case 'n': load->peers = number(optarg); break;
         case 'c': load->circuits = number(optarg); break;
         case 'b': load->bytes = number(optarg); break;
+        case 'w': load->window = number(optarg); break;
         case 'i': load->idle_s = number(optarg); break;
         case 'y': load->by_hand = true; break;
         case 'p': load->splice_port = number(optarg); break;

@@ -42,16 +42,17 @@ static bool make_peer(peers_t *all, unsigned index)
     if (index < 2 * all->circuits) {
         peer->calls = index % 2 == 0;
         peer->partner = peer->calls ? peer + 1 : peer - 1;
-        flow_begin(&peer->flow, index, all->bytes);
+        flow_begin(&peer->flow, index, all->bytes, all->window);
     }
     return make_host(peer) && epoll_ctl(all->epoll, EPOLL_CTL_ADD, minke_fd(peer->host), &event) == 0;
 }
 
-peers_t *peers_new(const manner_t *manner, const char *relay, unsigned n, unsigned circuits, uint64_t bytes)
+peers_t *peers_new(const manner_t *manner, const char *relay, unsigned n, unsigned circuits, uint64_t bytes,
+                   uint64_t window)
 {
     peers_t *all = calloc(1, sizeof *all);
     if (all == NULL) return NULL;
-    *all = (peers_t){.manner = manner, .relay = relay, .circuits = circuits, .bytes = bytes};
+    *all = (peers_t){.manner = manner, .relay = relay, .circuits = circuits, .bytes = bytes, .window = window};
     all->list = calloc(n, sizeof *all->list);
     all->epoll = epoll_create1(EPOLL_CLOEXEC);
     bool made = all->list != NULL && all->epoll >= 0;
@@ -225,8 +226,8 @@ void peer_move(peer_t *peer)
 {
     if (!peer->open || !peer->all->begun) return;
     if (peer->calls) {
-        send_some(peer);
         compare(peer);
+        send_some(peer);
     } else {
         echo(peer);
     }

@@ -54,7 +54,7 @@ struct peers {
     const char *relay; /* its multiaddr */
     peer_t *list;
     unsigned n, circuits;
-    uint64_t bytes; /* of each circuit, each way */
+    uint64_t bytes, window; /* of each circuit: flow.h */
     int epoll;
     bool begun; /* callers may send */
     unsigned reserving, reserved, calling, open, done, errors;
@@ -62,7 +62,8 @@ struct peers {
 };
 
 /* NULL: memory or descriptors. */
-peers_t *peers_new(const manner_t *manner, const char *relay, unsigned n, unsigned circuits, uint64_t bytes);
+peers_t *peers_new(const manner_t *manner, const char *relay, unsigned n, unsigned circuits, uint64_t bytes,
+                   uint64_t window);
 void peers_free(peers_t *all);
 
 /* Each runs until it is done, an error, or `until` on the clock of now_s. */

@@ -77,26 +77,26 @@ static int connect_through(uint16_t splice_port, uint16_t own_port)
     return -1;
 }
 
-static bool make_all(plain_t *plain, uint16_t splice_port, uint64_t bytes)
+static bool make_all(plain_t *plain, uint16_t splice_port, uint64_t bytes, uint64_t window)
 {
     uint16_t own_port;
     plain->listener = listen_anywhere(&own_port);
     if (plain->listener < 0) return false;
     for (unsigned i = 0; i < plain->circuits; i++) {
-        flow_begin(&plain->ends[2 * i].flow, 2 * i, bytes);
+        flow_begin(&plain->ends[2 * i].flow, 2 * i, bytes, window);
         if (!add(plain, connect_through(splice_port, own_port), false)) return false;
         if (!add(plain, accept4(plain->listener, NULL, NULL, SOCK_CLOEXEC), true)) return false;
     }
     return true;
 }
 
-plain_t *plain_open(uint16_t splice_port, unsigned circuits, uint64_t bytes)
+plain_t *plain_open(uint16_t splice_port, unsigned circuits, uint64_t bytes, uint64_t window)
 {
     plain_t *plain = calloc(1, sizeof *plain);
     if (plain == NULL) return NULL;
     *plain = (plain_t){.epoll = epoll_create1(EPOLL_CLOEXEC), .listener = -1, .circuits = circuits};
     plain->ends = calloc(2 * circuits, sizeof *plain->ends);
-    if (plain->epoll >= 0 && plain->ends != NULL && make_all(plain, splice_port, bytes)) return plain;
+    if (plain->epoll >= 0 && plain->ends != NULL && make_all(plain, splice_port, bytes, window)) return plain;
     plain_free(plain);
     return NULL;
 }
@@ -138,11 +138,12 @@ static void finish(plain_end_t *e)
 
 static void send_and_compare(plain_end_t *e)
 {
-    size_t len, n;
+    size_t len;
+    const size_t n = get(e, e->buffer);
+    if (n > 0 && !flow_check(&e->flow, e->buffer, n)) e->broken = true;
     const uint8_t *data = flow_next(&e->flow, &len);
     if (len > 0) e->flow.sent += put(e, data, len);
     if (e->flow.sent == e->flow.total) finish(e);
-    if ((n = get(e, e->buffer)) > 0 && !flow_check(&e->flow, e->buffer, n)) e->broken = true;
 }
 
 static void echo(plain_end_t *e)
@@ -163,7 +164,9 @@ static uint32_t wanted(const plain_end_t *e)
 {
     if (e->broken || (e->ended && e->finished)) return 0;
     if (e->echoes) return e->len > 0 ? EPOLLOUT : EPOLLIN;
-    return EPOLLIN | (e->finished ? 0u : EPOLLOUT);
+    size_t len;
+    (void)flow_next(&e->flow, &len);
+    return EPOLLIN | (len > 0 ? EPOLLOUT : 0u);
 }
 
 static void serve(plain_t *plain, plain_end_t *e)
