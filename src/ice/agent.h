@@ -112,6 +112,8 @@ uint32_t minke__ice_generation(const minke_ice_agent_t *agent);
 size_t minke__ice_pairs(const minke_ice_agent_t *agent, minke_path_t *paths, size_t capacity);
 /* How many of them a check of ours has validated. */
 size_t minke__ice_validated_pairs(const minke_ice_agent_t *agent);
+/* A check of the remote's has come in: it has our credentials, and what came with them. */
+bool minke__ice_is_checked(const minke_ice_agent_t *agent);
 
 /*
  * Full agents only. What is added may come in any order and at any time; after the end it is MINKE_ERROR_STATE.

@@ -121,6 +121,14 @@ size_t minke__full_pairs(const minke_ice_agent_t *agent, minke_path_t *paths, si
 
 size_t minke__full_validated_pairs(const minke_ice_agent_t *agent) { return minke__ice_stats(agent).succeeded; }
 
+bool minke__full_is_checked(const minke_ice_full_t *full)
+{
+    for (size_t i = 0; i < full->pairs_n; i++) {
+        if (full->pairs[i].checked) return true;
+    }
+    return false;
+}
+
 void minke__full_received(minke_ice_agent_t *agent, const minke_path_t *path, bool authentic, minke_time_t now)
 {
     minke_full_pair_t *pair = minke__full_find_pair(agent->full, path);

@@ -153,6 +153,7 @@ bool minke__full_selected(const minke_ice_agent_t *agent, minke_path_t *path);
 bool minke__full_knows(const minke_ice_agent_t *agent, const minke_path_t *path);
 size_t minke__full_pairs(const minke_ice_agent_t *agent, minke_path_t *paths, size_t capacity);
 size_t minke__full_validated_pairs(const minke_ice_agent_t *agent);
+bool minke__full_is_checked(const minke_ice_full_t *full);
 void minke__full_received(minke_ice_agent_t *agent, const minke_path_t *path, bool authentic, minke_time_t now);
 void minke__full_remove_pair(minke_ice_agent_t *agent, const minke_path_t *path, minke_time_t now);
 

@@ -191,7 +191,7 @@ void minke__channel_reopen(minke_mux_t *mux, minke_channel_t *channel)
     minke__channel_stop_timer(mux, channel);
     mux->closing_n--;
     channel->phase = MINKE_CHANNEL_OPEN;
-    channel->peer_reset = false;
+    channel->peer_reset = channel->open_again = false;
     channel->blocked = true;
     channel->reset_code = 0;
     channel->dcep_len = 0;

@@ -61,6 +61,7 @@ typedef struct minke_channel {
     bool negotiated;   /* the handshake channel: never reset by us first */
     bool known;        /* the remote knows the id: its ACK, data or reset came, or the OPEN was its own */
     bool admitted;     /* our OPEN counts against those that may be out at once */
+    bool open_again;   /* the OPEN has come twice: once is forgiven */
     bool peer_reset;   /* the remote has reset its direction */
     bool blocked;      /* opened anew by the remote while our reset of the last life is unconfirmed */
     bool fin_ack_owed; /* FIN came while we still write: FIN_ACK follows our own FIN, or in 5 s */

@@ -119,6 +119,17 @@ static void violation(minke_mux_t *mux, minke_channel_t *channel, uint16_t id)
     minke__channel_refuse(mux, channel, false);
 }
 
+/* libdatachannel (0.24) sends the OPEN of a channel twice that is created in the moment in which SCTP comes up, from
+ * two threads: the stream that identify runs on, where js-libp2p answers a private connection. */
+static bool is_forgiven(const minke_mux_t *mux, minke_channel_t *channel, const minke_sctp_fragment_t *fragment)
+{
+    if (mux->options.handshake_channel || channel->open_again) return false;
+    if (!channel->inbound || channel->phase != MINKE_CHANNEL_OPEN || channel->stream == NULL) return false;
+    if (!fragment->end || minke__dcep_judge_open(fragment->data, fragment->len) != MINKE_DCEP_STREAM) return false;
+    channel->open_again = true;
+    return true;
+}
+
 static void receive_open(minke_mux_t *mux, minke_channel_t *channel, const minke_sctp_fragment_t *fragment)
 {
     const uint16_t id = fragment->stream_id;
@@ -135,7 +146,7 @@ static void receive_open(minke_mux_t *mux, minke_channel_t *channel, const minke
     } else if (minke__channel_can_reopen(channel)) {
         minke__channel_reopen(mux, channel);
     } else {
-        violation(mux, channel, id);
+        if (!is_forgiven(mux, channel, fragment)) violation(mux, channel, id);
         return;
     }
     if (fragment->end) accept_open(mux, channel, fragment->data, fragment->len);

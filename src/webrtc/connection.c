@@ -348,7 +348,7 @@ static void begin_private_dtls(minke_connection_state_t *c, minke_time_t now)
 static void advance(minke_connection_state_t *c, minke_time_t now)
 {
     if (c->phase >= MINKE_PHASE_CLOSING || !check_memory(c, now) || !check_layers(c, now)) return;
-    if (minke__private_is_ready(c) && now < c->give_up_at) begin_private_dtls(c, now);
+    if (minke__private_is_ready(c, now) && now < c->give_up_at) begin_private_dtls(c, now);
     if (c->phase == MINKE_PHASE_DTLS && minke__dtls_state(c->dtls) == MINKE_DTLS_ESTABLISHED) begin_sctp(c, now);
     if (c->phase == MINKE_PHASE_SCTP && minke__sctp_state(c->sctp) == MINKE_SCTP_ESTABLISHED) {
         step_done(c, MINKE_LAYER_SCTP, &c->sctp_at, now);
@@ -440,10 +440,10 @@ minke_time_t minke__connection_deadline(const minke_connection_state_t *c)
         return c->mux != NULL && minke__mux_lingers(c->mux) ? c->give_up_at : MINKE_TIME_NEVER;
     }
     minke_time_t at = c->phase < MINKE_PHASE_OPEN ? c->give_up_at : MINKE_TIME_NEVER;
-    const minke_time_t below[] = {minke__ice_deadline(c->session->ice),
-                                  c->dtls != NULL ? minke__dtls_deadline(c->dtls) : MINKE_TIME_NEVER,
-                                  c->sctp != NULL ? minke__sctp_deadline(c->sctp) : MINKE_TIME_NEVER,
-                                  c->mux != NULL ? minke__mux_deadline(c->mux) : MINKE_TIME_NEVER};
+    const minke_time_t below[] = {
+        minke__ice_deadline(c->session->ice), c->dtls != NULL ? minke__dtls_deadline(c->dtls) : MINKE_TIME_NEVER,
+        minke__private_deadline(c), c->sctp != NULL ? minke__sctp_deadline(c->sctp) : MINKE_TIME_NEVER,
+        c->mux != NULL ? minke__mux_deadline(c->mux) : MINKE_TIME_NEVER};
     for (size_t i = 0; i < sizeof below / sizeof below[0]; i++) {
         if (below[i] < at) at = below[i];
     }

@@ -11,6 +11,8 @@
 enum { OFFER_S = 20, ANSWER_S = 30, STUN_SERVERS_MAX = 8 };
 /* What browsers say too; a message of libp2p is never longer than 16 KiB. */
 enum { MESSAGE_SIZE_MAX = 262144 };
+#define HELLO_AFTER ((minke_time_t)20000)
+#define HELLO_UNCHECKED_AFTER ((minke_time_t)500000)
 
 void minke_private_defaults(minke_private_options_t *options)
 {
@@ -155,6 +157,7 @@ static int start(minke_transport_t *t, minke_connection_state_t *c, const minke_
 {
     const minke_ice_credentials_view_t local = minke__ice_local(c->session->ice);
     describe_us(t, c->private_part, &local);
+    c->private_part->hello_at = MINKE_TIME_NEVER;
     int error = open_sockets(t, c);
     for (size_t i = 0; error == MINKE_OK && i < options->stun_servers_n; i++) {
         error = minke__ice_add_server(c->session->ice, &options->stun_servers[i], now);
@@ -348,11 +351,30 @@ bool minke__private_event(minke_connection_state_t *c, minke_transport_event_t *
 
 /* ---- until DTLS can begin ---- */
 
-bool minke__private_is_ready(const minke_connection_state_t *c)
+static bool may_begin(const minke_connection_state_t *c)
 {
     const minke_private_t *p = c->private_part;
     return p != NULL && c->phase < MINKE_PHASE_DTLS && p->described &&
            minke__ice_state(c->session->ice) == MINKE_ICE_CONNECTED;
+}
+
+/* A pair may work before the answer is there: checks are answered without it. The remote's own check shows that it has
+ * it; and libdatachannel (0.24) gives it to ICE a moment before it takes note of the fingerprint, so that on a busy
+ * machine it refuses our certificate, "unknown CA", if we are quick. A remote that never checks gets its hello too. */
+bool minke__private_is_ready(minke_connection_state_t *c, minke_time_t now)
+{
+    minke_private_t *p = c->private_part;
+    if (!may_begin(c)) return false;
+    if (p->offerer || !c->dtls_client) return true;
+    const bool checked = minke__ice_is_checked(c->session->ice);
+    const minke_time_t at = now + (checked ? HELLO_AFTER : HELLO_UNCHECKED_AFTER);
+    if (at < p->hello_at) p->hello_at = at;
+    return now >= p->hello_at;
+}
+
+minke_time_t minke__private_deadline(const minke_connection_state_t *c)
+{
+    return may_begin(c) ? c->private_part->hello_at : MINKE_TIME_NEVER;
 }
 
 void minke__private_keep(minke_connection_state_t *c, const minke_train_t *train, const minke_path_t *path)

@@ -35,6 +35,7 @@ typedef struct minke_private_datagram {
 typedef struct minke_private {
     bool offerer, described; /* described: the remote's description has been taken */
     bool description_told;   /* ours */
+    minke_time_t hello_at;   /* NEVER: not known yet; see minke__private_is_ready */
     minke_sdp_setup_t setup; /* ours */
     minke_ice_credentials_t local;
     uint64_t session_id;
@@ -60,8 +61,10 @@ void minke__private_socket_failed(minke_connection_state_t *connection, minke_so
 
 /* False: nothing to signal. */
 bool minke__private_event(minke_connection_state_t *connection, minke_transport_event_t *event);
-/* ICE is up and the remote is described. */
-bool minke__private_is_ready(const minke_connection_state_t *connection);
+/* ICE is up and the remote is described; the answerer's ClientHello also waits until the remote can take it. */
+bool minke__private_is_ready(minke_connection_state_t *connection, minke_time_t now);
+/* When that may be so without anything coming in; NEVER: not by itself. */
+minke_time_t minke__private_deadline(const minke_connection_state_t *connection);
 /* For data that comes too early. */
 void minke__private_keep(minke_connection_state_t *connection, const minke_train_t *train, const minke_path_t *path);
 

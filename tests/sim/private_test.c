@@ -204,6 +204,27 @@ static void test_an_answer_that_is_late_loses_nothing(void **state)
     sim_world_free(&s.world);
 }
 
+/* The answerer's ClientHello is not there before the remote has read the answer: peers but Minke throw it away. */
+static void test_the_hello_waits_for_the_remote(void **state)
+{
+    (void)state;
+    scene_t s;
+    minke_connection_stats_t stats;
+    set_up(&s, 11, &plain);
+    s.answer_delay = 300 * MILLISECOND;
+    offer(&s);
+    run(&s, 250 * MILLISECOND);
+    const minke_transport_t *t = s.answerer.endpoint->transport;
+    assert_int_equal(minke_transport_stats(t, s.answerer.connection, &stats), MINKE_OK);
+    assert_true(stats.pairs_validated > 0);
+    assert_int_equal(stats.bytes_sent, 0);
+    run(&s, 10 * SECOND);
+    assert_up(&s);
+    assert_int_equal(minke_transport_stats(t, s.answerer.connection, &stats), MINKE_OK);
+    assert_in_range(stats.dtls_at - stats.started_at, 300 * MILLISECOND, 450 * MILLISECOND);
+    sim_world_free(&s.world);
+}
+
 /* One side's candidates are enough: the other's addresses show themselves. */
 static void test_candidates_of_one_side_are_enough(void **state)
 {
@@ -317,6 +338,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_offer_and_answer_become_a_connection),
                                        cmocka_unit_test(test_an_answer_that_is_late_loses_nothing),
+                                       cmocka_unit_test(test_the_hello_waits_for_the_remote),
                                        cmocka_unit_test(test_candidates_of_one_side_are_enough),
                                        cmocka_unit_test(test_without_an_answer_it_ends),
                                        cmocka_unit_test(test_another_certificate_than_described_is_refused),

@@ -265,6 +265,27 @@ static void test_violation_on_a_live_channel(void **state)
     }
 }
 
+/* As libdatachannel sends it now and then, and no more than that. */
+static void test_an_open_may_come_twice_on_a_private_connection(void **state)
+{
+    (void)state;
+    minke_mux_options_t options;
+    minke__mux_options_defaults(&options);
+    options.handshake_channel = false;
+    bench_t *b = bench_new(&options);
+    minke__mux_surface(b->mux);
+    minke_mux_stream_t *s = accepted(b, 2);
+    in_dcep(b, 2, OPEN);
+    no_event(b);
+    out_nothing(b); /* no second ACK */
+    in(b, 2, HELLO);
+    event_of(b, MINKE_MUX_STREAM_READABLE, s);
+    in_dcep(b, 2, OPEN);
+    closed(b, s, MINKE_ERROR_STREAM_RESET);
+    resets_complete(b, 2);
+    bench_free(b);
+}
+
 /* ---- limits */
 
 static void test_inbound_limit(void **state)
@@ -687,6 +708,7 @@ int main(void)
         cmocka_unit_test(test_bad_opens_are_reset),
         cmocka_unit_test(test_ack_for_unknown_id_is_ignored),
         cmocka_unit_test(test_violation_on_a_live_channel),
+        cmocka_unit_test(test_an_open_may_come_twice_on_a_private_connection),
         cmocka_unit_test(test_inbound_limit),
         cmocka_unit_test(test_records_are_bounded),
         cmocka_unit_test(test_waiting_records_make_room),
