@@ -216,6 +216,7 @@ for dialer in "${kinds[@]}"; do
     for listener in "${kinds[@]}"; do
         run_cell "$dialer" "$listener" &
         cells+=($!)
+        sleep 0.2 # so that they measure the NATs rather than each other
     done
 done
 wait "${cells[@]}"
