@@ -12,13 +12,12 @@ static const char help[] = "usage: minke dial [options] ADDR...\n"
 
 static json_t *describe(const cli_dialing_t *dialing)
 {
-    static const char *const paths[] = {"direct", "tcp", "ws", "wss", "relayed", "private", "unknown"};
     minke_connection_stats_t stats = {.kind = MINKE_PATH_UNKNOWN};
     char remote[64] = "";
     if (minke_stats(dialing->host, dialing->connection, &stats) == MINKE_OK) {
         cli_print_ip(&stats.path.remote, remote, sizeof remote);
     }
-    const char *path = paths[stats.kind];
+    const char *path = cli_path_name(stats.kind);
     if (!cli_output.json) {
         char how[32];
         if (stats.kind == MINKE_PATH_DIRECT) (void)snprintf(how, sizeof how, "version %d", stats.version);

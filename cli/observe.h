@@ -38,5 +38,7 @@ bool cli_stats_asked(void);
 void cli_print_counters(void);
 /* "192.0.2.1:9090", "[2001:db8:0:0:0:0:0:1]:9090"; 64 bytes are enough. */
 void cli_print_ip(const minke_address_t *address, char *out, size_t capacity);
+/* "direct", "tcp", ... */
+const char *cli_path_name(minke_path_kind_t kind);
 
 #endif

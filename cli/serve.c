@@ -24,6 +24,22 @@ static void print_identified(minke_host_t *host, const minke_event_t *event)
               "identified    %s  %s", event->peer, info.agent);
 }
 
+/* Its address as it is on the network: what `addr` says of a private connection, and of one over a relay, is not that.
+ */
+static void print_connected(minke_host_t *host, const minke_event_t *event)
+{
+    minke_connection_stats_t stats = {.kind = MINKE_PATH_UNKNOWN};
+    char remote[64] = "";
+    if (minke_stats(host, event->connection, &stats) == MINKE_OK) {
+        cli_print_ip(&stats.path.remote, remote, sizeof remote);
+    }
+    const char *path = cli_path_name(stats.kind);
+    cli_event(json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "event", "connected", "peer", event->peer, "addr",
+                        event->addr, "path", path, "remote", remote, "direction", direction(event), "limited",
+                        event->limited),
+              "connected     %s  %s%s", event->peer, event->addr, event->limited ? "  (limited)" : "");
+}
+
 static void print_disconnected(const minke_event_t *event)
 {
     cli_event(json_pack("{s:s, s:s, s:s, s:s, s:b}", "event", "disconnected", "peer", event->peer, "reason",
@@ -63,11 +79,7 @@ static void handle(minke_host_t *host, const minke_event_t *event)
             cli_complain("cannot listen on %s: %s", event->addr, event->close.text);
         }
         break;
-    case MINKE_EVENT_CONNECTED:
-        cli_event(json_pack("{s:s, s:s, s:s, s:s, s:b}", "event", "connected", "peer", event->peer, "addr", event->addr,
-                            "direction", direction(event), "limited", event->limited),
-                  "connected     %s  %s%s", event->peer, event->addr, event->limited ? "  (limited)" : "");
-        break;
+    case MINKE_EVENT_CONNECTED: print_connected(host, event); break;
     case MINKE_EVENT_LISTEN_CLOSED:
         cli_event(
             json_pack("{s:s, s:s, s:s}", "event", "listen_closed", "addr", event->addr, "reason", event->close.text),

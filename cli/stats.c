@@ -48,6 +48,12 @@ void cli_print_ip(const minke_address_t *address, char *out, size_t capacity)
     if (at < capacity) (void)snprintf(out + at, capacity - at, "]:%u", address->port);
 }
 
+const char *cli_path_name(minke_path_kind_t kind)
+{
+    static const char *const names[] = {"direct", "tcp", "ws", "wss", "relayed", "private", "unknown"};
+    return names[kind];
+}
+
 /* What the process has in memory, or 0 where the system does not say. */
 static uint64_t resident_bytes(void)
 {
@@ -81,10 +87,11 @@ static bool look_up(const minke_host_t *host, minke_connection_t connection, fig
 static json_t *to_json(const figures_t *f)
 {
     const minke_connection_stats_t *s = &f->stats;
-    json_t *object = json_pack("{s:s, s:I, s:s, s:s, s:s, s:i, s:f, s:s, s:s}", "event", "connection", "connection",
-                               (json_int_t)f->connection, "peer", f->peer, "direction", s->inbound ? "in" : "out",
-                               "remote", f->remote, "direct_version", s->version, "age_s", f->age_s, "layer",
-                               minke_layer_name(s->layer), "last_step", minke_layer_name(s->last_step));
+    json_t *object =
+        json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:i, s:f, s:s, s:s}", "event", "connection", "connection",
+                  (json_int_t)f->connection, "peer", f->peer, "direction", s->inbound ? "in" : "out", "path",
+                  cli_path_name(s->kind), "remote", f->remote, "direct_version", s->version, "age_s", f->age_s, "layer",
+                  minke_layer_name(s->layer), "last_step", minke_layer_name(s->last_step));
     json_t *more =
         json_pack("{s:i, s:i, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:I, s:I}", "pairs",
                   (int)s->pairs, "pairs_validated", (int)s->pairs_validated, "rtt_ms", (double)s->smoothed_rtt / 1e3,
@@ -103,18 +110,21 @@ static json_t *to_json(const figures_t *f)
 static void to_text(const figures_t *f, char *out, size_t capacity)
 {
     const minke_connection_stats_t *s = &f->stats;
+    char path[32];
+    if (s->kind == MINKE_PATH_DIRECT) (void)snprintf(path, sizeof path, "version %d", s->version);
+    else (void)snprintf(path, sizeof path, "%s", cli_path_name(s->kind));
     (void)snprintf(out, capacity,
-                   "connection    %s  %s %s, version %d, %.1f s, last step done: %s\n"
+                   "connection    %s  %s %s, %s, %.1f s, last step done: %s\n"
                    "              round trip %.3f ms, T3 after %.0f ms, congestion window %u, in flight %u, "
                    "their window %u\n"
                    "              %llu bytes sent, %llu received; %llu chunks again, %llu losses, %llu timeouts\n"
                    "              %u streams, %zu bytes unsent, %zu unread; %u of %u addresses validated",
-                   f->peer[0] != 0 ? f->peer : "(nobody yet)", s->inbound ? "from" : "to", f->remote, s->version,
-                   f->age_s, minke_layer_name(s->last_step), (double)s->smoothed_rtt / 1e3,
-                   (double)s->retransmit_after / 1e3, s->congestion_window, s->in_flight, s->peer_window,
-                   (unsigned long long)s->bytes_sent, (unsigned long long)s->bytes_received,
-                   (unsigned long long)s->chunks_retransmitted, (unsigned long long)s->losses,
-                   (unsigned long long)s->timeouts, s->streams, s->unsent, s->unread, s->pairs_validated, s->pairs);
+                   f->peer[0] != 0 ? f->peer : "(nobody yet)", s->inbound ? "from" : "to", f->remote, path, f->age_s,
+                   minke_layer_name(s->last_step), (double)s->smoothed_rtt / 1e3, (double)s->retransmit_after / 1e3,
+                   s->congestion_window, s->in_flight, s->peer_window, (unsigned long long)s->bytes_sent,
+                   (unsigned long long)s->bytes_received, (unsigned long long)s->chunks_retransmitted,
+                   (unsigned long long)s->losses, (unsigned long long)s->timeouts, s->streams, s->unsent, s->unread,
+                   s->pairs_validated, s->pairs);
 }
 
 static void print_connection(const figures_t *f)

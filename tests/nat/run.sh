@@ -11,6 +11,7 @@ minke=$(realpath "${1:-build}")/minke
 kinds=(open full-cone port-restricted symmetric)
 timeout_s=20 echo_bytes=65536
 prefix=minke-nat-$$
+servers=() # by the number of their job: where they run
 PATH=$PATH:/usr/sbin:/sbin # of nft, which is not everybody's
 work=$(mktemp -d)
 # shellcheck source=tests/nat/sites.sh
@@ -95,12 +96,14 @@ set_up() {
         make_site "hears-$kind" "$kind" "$(listener_ip "$kind")" "10.0.$((5 + i))" || return 1
     done
     inside public "$minke" relay --json --listen /ip4/$relay_ip/tcp/4001 --listen /ip4/$relay_ip/udp/4001/webrtc-direct \
-        >"$work/relay" 2>"$work/relay.err" &
-    wait_for "$work/relay" listening /tcp/ && wait_for "$work/relay" listening /udp/ || return 1
-    relay=$(field "$(event "$work/relay" listening /tcp/)" addr)
+        >"$work/public" 2>"$work/public.err" &
+    servers=([$!]=public)
+    wait_for "$work/public" listening /tcp/ && wait_for "$work/public" listening /udp/ || return 1
+    relay=$(field "$(event "$work/public" listening /tcp/)" addr)
     for kind in "${kinds[@]}"; do
         inside "hears-$kind" "$minke" listen --json --relay "$relay" --stun $relay_ip:4001 2>"$work/hears-$kind.err" |
             stamp >"$work/hears-$kind" &
+        servers[$!]=hears-$kind
     done
     for kind in "${kinds[@]}"; do
         wait_for "$work/hears-$kind" listening /p2p-circuit/webrtc/ || return 1
@@ -140,7 +143,8 @@ must_be_direct() {
     [[ "$(field "$result" remote)" == "$(listener_ip "$listener")":* ]] || fault "the dialer sees $(field "$result" remote)"
     wait_for "$log" connected "\"peer\":\"$peer\".*\"limited\":false" || fault "the listener tells of no direct connection"
     heard=$(event "$log" connected "\"peer\":\"$peer\".*\"limited\":false")
-    [[ "$(field "$heard" addr)" == *"$(dialer_ip "$dialer")"* ]] || fault "the listener sees $heard"
+    [ "$(field "$heard" path)" = private ] || fault "the listener's path is $(field "$heard" path)"
+    [[ "$(field "$heard" remote)" == "$(dialer_ip "$dialer")":* ]] || fault "the listener sees $(field "$heard" remote)"
     carries_data "$address"
 }
 
@@ -149,7 +153,7 @@ must_be_relayed() {
     local code=0 result from to circuit
     try dial dial "$address" </dev/null || code=$?
     result=$(event "$cell.dial" result)
-    echo "relayed: $(field "$result" layer)" >"$cell.shown"
+    if [ $code -eq 1 ]; then echo "relayed: $(field "$result" layer)"; else echo "FAILED"; fi >"$cell.shown"
     [ $code -eq 1 ] || fault "dial ended with $code: $result"
     [ "$(field "$result" layer)" = ice ] || fault "not ICE is said to have failed: $result"
     wait_for "$log" disconnected "\"peer\":\"$peer\"" || fault "the listener does not tell that the circuit has ended"
@@ -174,6 +178,21 @@ run_cell() {
 
 # ---- all of them
 
+# Those who listened, and the relay, must end well when they are told to: a sanitizer speaks last.
+end_servers() {
+    local job code
+    for job in "${!servers[@]}"; do
+        code=0
+        # shellcheck disable=SC2046 # several processes
+        kill -TERM $(ip netns pids "$prefix-${servers[job]}") 2>/dev/null
+        wait "$job" || code=$?
+        if [ $code -eq 0 ]; then continue; fi
+        echo "FAILED: who ran in ${servers[job]} ended with $code:"
+        tail -n 50 "$work/${servers[job]}.err"
+        failed=$((failed + 1))
+    done
+}
+
 row() { printf '%-17s %-11s %-11s %-17s %s\n' "$@"; }
 
 print_table() {
@@ -188,7 +207,7 @@ print_table() {
 
 if ! set_up; then
     echo "NAT table: the sites could not be made, or a listener got no reservation"
-    cat "$work"/*.err "$work"/hears-* "$work/relay"
+    cat "$work"/*.err "$work"/hears-* "$work/public"
     exit 1
 fi
 head -c $echo_bytes /dev/urandom >"$work/data"
@@ -197,6 +216,7 @@ for dialer in "${kinds[@]}"; do
     for listener in "${kinds[@]}"; do
         run_cell "$dialer" "$listener" &
         cells+=($!)
+        sleep 0.2 # so that they measure the NATs rather than each other
     done
 done
 wait "${cells[@]}"
@@ -215,5 +235,6 @@ for dialer in "${kinds[@]}"; do
         fi
     done
 done
+end_servers
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]
