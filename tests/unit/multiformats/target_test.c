@@ -97,7 +97,7 @@ static void other_forms_are_refused(void **state)
         "/ip4/192.0.2.1/tcp/4001" R "/p2p-circuit" B "/webrtc",
         "/ip4/192.0.2.1/tcp/4001" R "/webrtc" B,
         "/tcp/4001",
-        "/p2p-circuit" B,
+        ("/p2p-circuit" B),
         "/ip6zone/eth0/ip6/fe80::1/tcp/4001",
         "/ip6zone/0/ip6/fe80::1/tcp/4001",
         "/ip6zone/1/ip4/192.0.2.1/tcp/4001",
