@@ -247,6 +247,8 @@ void minke__node_push_to_all(minke_node_t *node);
 bool minke__node_has_text(const minke_list_t *list, const char *text, size_t len);
 /* What is allocated for a connection is charged to it; any env frees it. */
 const minke_env_t *minke__node_env(const minke_node_t *node, const minke_node_connection_t *connection);
+/* Nothing may be written yet: the proposal is not out, or the remote has to agree first. */
+bool minke__node_stream_waits(const minke_node_t *node, const minke_node_stream_t *stream);
 void minke__node_limit_time(minke_node_t *node, minke_node_stream_t *stream);
 /* Nobody needs this stream any more: it takes what still comes, and if the remote does not end it, time does. Its state
  * is its owner's to free before. */

@@ -129,7 +129,7 @@ static bool attach(minke_node_t *node, session_t *x, minke_connection_t below)
 static void flush(minke_node_t *node, session_t *x)
 {
     const uint8_t *data;
-    if (x->stream == NULL || x->stream->negotiation != NULL) return;
+    if (x->stream == NULL || minke__node_stream_waits(node, x->stream)) return;
     for (size_t n; (n = minke__byte_queue_peek(&x->unsent, &data)) > 0;) {
         const ssize_t taken = minke__link_write(node, x->stream->id, data, n);
         if (taken <= 0) return;

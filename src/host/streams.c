@@ -74,7 +74,7 @@ static void flush_negotiation(minke_node_t *node, minke_node_stream_t *s)
     }
 }
 
-static bool must_wait(const minke_node_t *node, const minke_node_stream_t *s)
+bool minke__node_stream_waits(const minke_node_t *node, const minke_node_stream_t *s)
 {
     if (s->negotiation_out.len > 0) return true;
     return s->negotiation != NULL && !minke__link_is_eager(node, s->connection->below);
@@ -327,7 +327,8 @@ ssize_t minke__node_write(minke_node_t *node, minke_stream_t stream, const void 
 {
     minke_node_stream_t *s = minke__node_stream(node, stream);
     if (!is_application(s)) return MINKE_ERROR_STALE;
-    if (must_wait(node, s) || s->early.len > 0 || s->finish_early) return write_early(node, s, data, len);
+    if (minke__node_stream_waits(node, s) || s->early.len > 0 || s->finish_early)
+        return write_early(node, s, data, len);
     node->now = now;
     return minke__link_write(node, stream, data, len);
 }
@@ -338,7 +339,7 @@ ssize_t minke__node_write(minke_node_t *node, minke_stream_t stream, const void 
  */
 static bool may_finish(const minke_node_t *node, const minke_node_stream_t *s)
 {
-    if (must_wait(node, s) || s->early.len > 0) return false;
+    if (minke__node_stream_waits(node, s) || s->early.len > 0) return false;
     return s->negotiation == NULL || !minke__is_bytes_id(s->id);
 }
 

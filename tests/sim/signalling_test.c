@@ -82,6 +82,31 @@ static void a_dial_ends_directly(void **state)
 }
 
 /* The circuit was made for the dial alone: it goes when the direct connection has been up for a while. */
+/* docs/private.md: 10 ms to the relay from either side, and 10 ms between them. */
+static void each_step_takes_the_round_trips_that_are_documented(void **state)
+{
+    (void)state;
+    begin(true, true);
+    (void)relay_connect(&scene, scene.source, scene.circuit);
+    relay_run(&scene, SECOND);
+    const minke_time_t began_at = scene.world.now;
+    const minke_connection_t connection = relay_connect(&scene, scene.source, private_addr);
+    const minke_connection_stats_t here = stats_of(scene.source, connection);
+    const minke_connection_stats_t there = stats_of(scene.target, told_of_kind(scene.target, false)->connection);
+    const struct {
+        minke_time_t at, expected;
+    } steps[] = {{here.ice_at, 60},    /* offer, answer: 20 + 20; then a check and its answer */
+                 {there.ice_at, 70},   /* checked at 50, and 20 for libdatachannel's sake */
+                 {here.dtls_at, 100},  /* ClientHello, ServerHello .. Done, Certificate .. Finished */
+                 {there.dtls_at, 110}, /* Finished, and INIT with it */
+                 {there.sctp_at, 130}, /* INIT ACK, COOKIE ECHO */
+                 {here.sctp_at, 140}}; /* COOKIE ACK */
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        assert_int_equal((steps[i].at - began_at) / MILLISECOND, steps[i].expected);
+    }
+    relay_tear_down(&scene);
+}
+
 static void the_circuit_ends_after_a_while(void **state)
 {
     (void)state;
@@ -275,6 +300,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_dial_ends_directly),
+        cmocka_unit_test(each_step_takes_the_round_trips_that_are_documented),
         cmocka_unit_test(the_circuit_ends_after_a_while),
         cmocka_unit_test(without_a_direct_path_the_circuit_stays),
         cmocka_unit_test(both_may_dial_at_once),
