@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <openssl/err.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -180,6 +181,8 @@ static bool serve(const tls_proxy_t *proxy, tls_proxy_link_t *link)
 void tls_proxy_turn(void *user)
 {
     tls_proxy_t *proxy = user;
+    /* OpenSSL writes to its socket as write(2) does. Minke's own sends must not need this: it holds for a turn. */
+    void (*const before)(int) = signal(SIGPIPE, SIG_IGN);
     accept_one(proxy);
     for (int i = 0; i < TLS_PROXY_LINKS_MAX; i++) {
         tls_proxy_link_t *link = &proxy->links[i];
@@ -187,4 +190,5 @@ void tls_proxy_turn(void *user)
         if (link->fd >= 0 && !serve(proxy, link)) end_link(link);
         ERR_clear_error();
     }
+    (void)signal(SIGPIPE, before);
 }
