@@ -138,8 +138,8 @@ const SENTENCES = {
 const is_status = (text, status) => text.includes(status) || text.includes(SENTENCES[status]);
 
 /** Dials and runs cells; the lines that came, those of cells by their name. */
-export async function dial(stage, kind, address, cells, { within = 60_000, strict = false } = {}) {
-  const job = { address, cells, user_agent: `${kind} dialer`, strict };
+export async function dial(stage, kind, address, cells, { within = 60_000, strict = false, params = {} } = {}) {
+  const job = { address, cells, user_agent: `${kind} dialer`, strict, params };
   if (kind === 'chromium') return dial_from_page(stage, job, within);
   const name = `${kind}-dialer`;
   const child = {
