@@ -178,14 +178,6 @@ minke_ice_stats_t minke__ice_stats(const minke_ice_agent_t *agent)
     return stats;
 }
 
-static bool was_checked(const minke_ice_full_t *full)
-{
-    for (size_t i = 0; i < full->pairs_n; i++) {
-        if (full->pairs[i].checked) return true;
-    }
-    return false;
-}
-
 /* What was tried, for people: whoever reads it has to guess at two NATs. */
 static void write_failure(const minke_ice_agent_t *agent, minke_writer_t *w)
 {
@@ -205,8 +197,9 @@ static void write_failure(const minke_ice_agent_t *agent, minke_writer_t *w)
         minke__write_text(w, " of theirs, ");
         minke__write_decimal(w, stats.checks_sent - stats.checks_answered);
         minke__write_text(w, " checks unanswered; ");
-        minke__write_text(w, was_checked(full) ? "theirs arrive here, but nothing answers ours"
-                                               : "both sides may be behind symmetric NATs, or UDP is blocked");
+        minke__write_text(w, minke__full_is_checked(full)
+                                 ? "theirs arrive here, but nothing answers ours"
+                                 : "both sides may be behind symmetric NATs, or UDP is blocked");
     }
     minke__write_terminator(w);
 }
