@@ -399,6 +399,26 @@ static void checks_the_best_first_one_in_50_ms(void **state)
     tear_down(&f);
 }
 
+/* Its check got through, so the NATs on the way are open now; but answers to each other's checks are no ping-pong. */
+static void repeats_at_once_when_the_remote_is_heard(void **state)
+{
+    (void)state;
+    fixture_t f;
+    set_up(&f, false, true);
+    test_datagram_t first = {.len = 0}, again = {.len = 0};
+    const remote_check_t request = {.controlled = false};
+    add_remote(&f, MINKE_CANDIDATE_HOST, "192.0.2.7", 1, 0);
+    assert_int_equal(tick(&f, 0, &first), 1);
+    assert_true(ask(&f, &request, &first.path, 99 * MS));
+    assert_int_equal(drain(&f, 99 * MS, &again, NULL), 0);
+    assert_true(ask(&f, &request, &first.path, 100 * MS));
+    assert_int_equal(drain(&f, 100 * MS, &again, NULL), 1);
+    assert_memory_equal(again.data, first.data, first.len);
+    assert_true(ask(&f, &request, &first.path, 150 * MS));
+    assert_int_equal(drain(&f, 150 * MS, &again, NULL), 0);
+    tear_down(&f);
+}
+
 static void pairs_only_what_can_reach_each_other(void **state)
 {
     (void)state;
@@ -577,6 +597,7 @@ static void nominates_after_a_tenth_of_a_second(void **state)
     /* What comes too late does not change it, and no more checks go out. */
     assert_true(succeed(&f, true, &checks[0], 210 * MS));
     assert_selected(&f, &nomination.path);
+    add_remote(&f, MINKE_CANDIDATE_HOST, "192.0.2.8", 1, 220 * MS);
     assert_int_equal(tick(&f, 3 * SECOND, NULL), 0);
     tear_down(&f);
 }
@@ -794,6 +815,46 @@ static void asks_for_consent(void **state)
     }
 }
 
+/* The answer to the check before the last is late, but an answer. */
+static void takes_a_late_answer_for_consent(void **state)
+{
+    (void)state;
+    fixture_t f;
+    minke_path_t path;
+    connect_alone(&f, true, &path);
+    test_datagram_t checks[2] = {{.len = 0}};
+    for (size_t i = 0; i < 2; i++) assert_int_equal(tick(&f, minke__ice_deadline(f.agent), &checks[i]), 1);
+    assert_memory_not_equal(checks[0].data + 8, checks[1].data + 8, 12);
+    for (size_t i = 0; i < 2; i++) assert_true(succeed(&f, true, &checks[i], 9 * SECOND));
+    assert_false(succeed(&f, true, &checks[0], 9 * SECOND)); /* once */
+    assert_in_range(minke__ice_deadline(f.agent), 13 * SECOND, 15 * SECOND);
+    tear_down(&f);
+}
+
+/* The remote is heard elsewhere and not here: it may have another address. The selected pair is asked at once. */
+static void doubts_a_pair_when_another_is_heard(void **state)
+{
+    (void)state;
+    fixture_t f;
+    test_datagram_t checks[2], check = {.len = 0};
+    const remote_check_t request = {.to_offerer = true, .controlled = true};
+    two_pairs(&f, true, checks);
+    for (size_t i = 0; i < 2; i++) assert_true(succeed(&f, true, &checks[i], 60 * MS));
+    assert_int_equal(tick(&f, 160 * MS, &check), 1);
+    assert_true(succeed(&f, true, &check, 200 * MS));
+    assert_true(ask(&f, &request, &checks[1].path, 2 * SECOND));
+    assert_int_equal(drain_to(&f, &checks[0].path, 2 * SECOND, &check), 0);
+    assert_true(ask(&f, &request, &checks[1].path, 3 * SECOND));
+    assert_int_equal(drain_to(&f, &checks[0].path, 3 * SECOND, &check), 1);
+    assert_selected(&f, &checks[0].path);
+    while (tick(&f, minke__ice_deadline(f.agent), &check) == 0) continue;
+    assert_true(ask(&f, &request, &checks[1].path, 6 * SECOND));
+    assert_selected(&f, &checks[1].path);
+    assert_int_equal(drain_to(&f, &checks[1].path, 6 * SECOND, &check), 1);
+    assert_true(test_parsed(&check).use_candidate);
+    tear_down(&f);
+}
+
 /* ---- attacks */
 
 static void names_ten_thousand_victims(void **state)
@@ -991,6 +1052,7 @@ int main(void)
         cmocka_unit_test(believes_only_answers_from_where_it_asked),
         cmocka_unit_test(repeats_a_check_at_these_times),
         cmocka_unit_test(checks_the_best_first_one_in_50_ms),
+        cmocka_unit_test(repeats_at_once_when_the_remote_is_heard),
         cmocka_unit_test(pairs_only_what_can_reach_each_other),
         cmocka_unit_test(tells_each_candidate_once),
         cmocka_unit_test(asks_servers_where_it_is),
@@ -1006,6 +1068,8 @@ int main(void)
         cmocka_unit_test(gives_way_when_its_role_is_refused),
         cmocka_unit_test(does_not_flap_for_ever),
         cmocka_unit_test(asks_for_consent),
+        cmocka_unit_test(takes_a_late_answer_for_consent),
+        cmocka_unit_test(doubts_a_pair_when_another_is_heard),
         cmocka_unit_test(names_ten_thousand_victims),
         cmocka_unit_test(checks_from_ten_thousand_addresses),
         cmocka_unit_test(wrong_keys_leave_nothing_behind),
