@@ -66,17 +66,6 @@ static void on_timer(minke_node_t *node, minke_node_timer_t *timer)
 
 void minke__splice_time_is_up(minke_node_t *node, void *splice) { close_open(node, splice, MINKE_RELAY_ENDED_BY_TIME); }
 
-/* A stream has gone. A clean end of one is no reason to cut the other short. */
-static void stream_done(minke_node_t *node, minke_node_stream_t *s)
-{
-    splice_t *x = s->state;
-    const int side = x->ends[SOURCE] == s ? SOURCE : TARGET;
-    x->ends[side] = NULL;
-    if (x->open) close_open(node, x, MINKE_RELAY_ENDED_BY_PEERS);
-    else refuse(node, x, MINKE_RELAY_STATUS_CONNECTION_FAILED);
-    if (x->ends[!side] == NULL) free_splice(node, x);
-}
-
 /* ---- bytes */
 
 /* One share in one direction. False: the circuit is over. */
@@ -141,6 +130,19 @@ void minke__splices_go_on(minke_node_t *node)
     for (minke_list_t *item; (item = minke__list_pop(&turn)) != NULL;) {
         pump(node, MINKE_CONTAINER(item, splice_t, unfinished));
     }
+}
+
+/* A stream has gone. A clean end of one is no reason to cut the other short: when that comes right behind the last byte
+ * of a share, the splice waits for its turn, and the other end was not told yet. */
+static void stream_done(minke_node_t *node, minke_node_stream_t *s)
+{
+    splice_t *x = s->state;
+    const int side = x->ends[SOURCE] == s ? SOURCE : TARGET;
+    if (x->open) pump(node, x);
+    x->ends[side] = NULL;
+    if (x->open) close_open(node, x, MINKE_RELAY_ENDED_BY_PEERS);
+    else refuse(node, x, MINKE_RELAY_STATUS_CONNECTION_FAILED);
+    if (x->ends[!side] == NULL) free_splice(node, x);
 }
 
 static const minke_service_t splice_service = {.protocol = "", .run = run_splice, .done = stream_done};

@@ -67,6 +67,13 @@ if [ "$peers" -ge 1000 ]; then
         [ "$(value resident_per_reservation)" -lt $reservation_resident_most ]
 fi
 
+# Circuits that carry the bytes as they are, and no more than what is moved at once: the end comes while they wait for a turn.
+bare=0
+for size in 65536 131072; do
+    "$build/bench/relay-load" --by-hand --peers 50 --circuits 25 --bytes $size --idle 0 "$addr" >"$work/bare" || bare=$?
+    check "circuits of $size bare bytes: $(cat "$work/bare")" [ $bare -eq 0 ]
+done
+
 for _ in $(seq 50); do
     if [ "$(figure connections)" = 0 ]; then break; fi
     sleep 0.2
