@@ -90,3 +90,5 @@ bool sim_nat_in(sim_nat_t *nat, uint16_t port, const minke_address_t *remote, mi
     *inside = mapped->inside;
     return true;
 }
+
+void sim_nat_restart(sim_nat_t *nat) { expire(nat, MINKE_TIME_NEVER); }

@@ -48,5 +48,7 @@ bool sim_nat_out(sim_nat_t *nat, const minke_address_t *inside, const minke_addr
 /* A datagram from `remote` to this port of the outside address: `inside` is where it goes. False: nowhere. */
 bool sim_nat_in(sim_nat_t *nat, uint16_t port, const minke_address_t *remote, minke_time_t now,
                 minke_address_t *inside);
+/* It has been switched off and on: nothing is live. */
+void sim_nat_restart(sim_nat_t *nat);
 
 #endif
