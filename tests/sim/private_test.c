@@ -109,6 +109,24 @@ static void test_another_certificate_than_described_is_refused(void **state)
     sim_world_free(&s.world);
 }
 
+/* Checks pass, whatever is larger does not: nobody is asked whether this is a listener. */
+static void test_dtls_that_does_not_pass_ends_it(void **state)
+{
+    (void)state;
+    const sim_link_t narrow = {.delay = 10 * MILLISECOND, .mtu = 180};
+    scene_t s;
+    set_up(&s, 8, &narrow);
+    private_offer(&s);
+    private_run(&s, 40 * SECOND);
+    const private_side_t *const sides[] = {&s.offerer, &s.answerer};
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(sides[i]->closed);
+        assert_int_equal(sides[i]->close.layer, MINKE_LAYER_DTLS);
+        if (strstr(sides[i]->close.text, "listener") != NULL) fail_msg("%s", sides[i]->close.text);
+    }
+    sim_world_free(&s.world);
+}
+
 static void test_loss_delays_it(void **state)
 {
     (void)state;
@@ -177,6 +195,7 @@ int main(void)
                                        cmocka_unit_test(test_candidates_of_one_side_are_enough),
                                        cmocka_unit_test(test_without_an_answer_it_ends),
                                        cmocka_unit_test(test_another_certificate_than_described_is_refused),
+                                       cmocka_unit_test(test_dtls_that_does_not_pass_ends_it),
                                        cmocka_unit_test(test_loss_delays_it),
                                        cmocka_unit_test(test_out_of_memory_leaves_nothing),
                                        cmocka_unit_test(test_what_cannot_be_used_is_refused)};
