@@ -279,9 +279,8 @@ static void give_up(minke_dtls_t *dtls, minke_time_t now)
     const minke_dtls_handshake_t *handshake = dtls->handshake;
     const uint8_t alert = handshake->alert;
     if (!handshake->alert_held)
-        minke__dtls_end(
-            dtls, now, MINKE_ERROR_TIMEOUT, false,
-            "the DTLS handshake was not answered, or not finished, in time: is this a webrtc-direct listener?", NULL);
+        minke__dtls_end(dtls, now, MINKE_ERROR_TIMEOUT, false,
+                        "the DTLS handshake was not answered, or not finished, in time", NULL);
     else if (alert == MINKE_DTLS_CLOSE_NOTIFY)
         minke__dtls_end(dtls, now, 0, true, "the remote closed the connection in the handshake", NULL);
     else

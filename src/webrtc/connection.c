@@ -280,6 +280,31 @@ static bool check_memory(minke_connection_state_t *c, minke_time_t now)
     return c->account.refused_by == NULL;
 }
 
+/* Tells somebody who dials what to check. What a private remote is need not be asked: its checks have shown it. */
+static void took_too_long(minke_connection_state_t *c, minke_time_t now)
+{
+    static const struct {
+        minke_layer_t layer;
+        const char *text, *private_text; /* the latter NULL: the same */
+    } waiting_for[] = {
+        [MINKE_PHASE_SOCKET] = {MINKE_LAYER_NETWORK, "no socket could be opened in time", NULL},
+        [MINKE_PHASE_ICE] = {MINKE_LAYER_ICE, "the remote did not answer the offer in time", NULL},
+        [MINKE_PHASE_DTLS] =
+            {MINKE_LAYER_DTLS,
+             "the DTLS handshake was not answered, or not finished, in time: is this a webrtc-direct listener?",
+             "the DTLS handshake was not answered, or not finished, in time: much is lost on the way, or the remote is "
+             "overloaded"},
+        [MINKE_PHASE_SCTP] =
+            {MINKE_LAYER_SCTP,
+             "DTLS is up, but SCTP was not answered in time: the listener has stopped, or is overloaded",
+             "DTLS is up, but SCTP was not answered in time: much is lost on the way, or the remote is overloaded"},
+        [MINKE_PHASE_NOISE] = {MINKE_LAYER_NOISE,
+                               "SCTP is up, but Noise was not completed in time: is this a libp2p listener?", NULL}};
+    const char *private_text = c->private_part != NULL ? waiting_for[c->phase].private_text : NULL;
+    fail_with(c, waiting_for[c->phase].layer, MINKE_ERROR_TIMEOUT,
+              private_text != NULL ? private_text : waiting_for[c->phase].text, now);
+}
+
 /* A layer below has ended: so does the connection, for that layer's reason. */
 static bool check_layers(minke_connection_state_t *c, minke_time_t now)
 {
@@ -291,27 +316,11 @@ static bool check_layers(minke_connection_state_t *c, minke_time_t now)
     } else if (minke__ice_state(c->session->ice) == MINKE_ICE_FAILED) {
         reason = minke__ice_close_reason(c->session->ice);
     }
-    if (reason != NULL) minke__connection_close(c, reason, now);
+    /* DTLS does not know what it is used for. */
+    const bool late = reason != NULL && reason->layer == MINKE_LAYER_DTLS && reason->code == MINKE_ERROR_TIMEOUT;
+    if (late && c->phase == MINKE_PHASE_DTLS) took_too_long(c, now);
+    else if (reason != NULL) minke__connection_close(c, reason, now);
     return reason == NULL;
-}
-
-/* Tells somebody who dials what to check. */
-static void took_too_long(minke_connection_state_t *c, minke_time_t now)
-{
-    static const struct {
-        minke_layer_t layer;
-        const char *text;
-    } waiting_for[] = {
-        [MINKE_PHASE_SOCKET] = {MINKE_LAYER_NETWORK, "no socket could be opened in time"},
-        [MINKE_PHASE_ICE] = {MINKE_LAYER_ICE, "the remote did not answer the offer in time"},
-        [MINKE_PHASE_DTLS] = {MINKE_LAYER_DTLS,
-                              "checks are answered, the DTLS handshake is not: is this a webrtc-direct listener?"},
-        [MINKE_PHASE_SCTP] =
-            {MINKE_LAYER_SCTP,
-             "DTLS is up, but SCTP was not answered in time: the listener has stopped, or is overloaded"},
-        [MINKE_PHASE_NOISE] = {MINKE_LAYER_NOISE,
-                               "SCTP is up, but Noise was not completed in time: is this a libp2p listener?"}};
-    fail_with(c, waiting_for[c->phase].layer, MINKE_ERROR_TIMEOUT, waiting_for[c->phase].text, now);
 }
 
 static void open_private(minke_connection_state_t *c, minke_time_t now)

@@ -6,163 +6,20 @@
 
 #include <cmocka.h>
 
-#include "world.h"
+#include "private_scene.h"
 
-enum { MILLISECOND = 1000, SECOND = 1000000, SIGNALS_MAX = 64, TEXT_MAX = 2048 };
+enum { MILLISECOND = PRIVATE_MILLISECOND, SECOND = PRIVATE_SECOND };
 
-typedef struct signal {
-    minke_time_t due;
-    minke_signal_t signal;
-    char text[TEXT_MAX];
-} signal_t;
-
-typedef struct side {
-    sim_endpoint_t *endpoint;
-    minke_connection_t connection;
-    minke_stream_t stream; /* that the remote opened */
-    signal_t out[SIGNALS_MAX];
-    size_t out_n, carried_n;
-    bool connected, closed, drops_candidates;
-    minke_close_t close;
-    minke_time_t connected_at;
-} side_t;
-
-typedef struct scene {
-    sim_world_t world;
-    side_t offerer, answerer;
-    minke_time_t signal_delay, answer_delay;
-    const minke_address_t *stun_servers;
-    size_t stun_servers_n;
-    bool may_fail; /* a side is short of memory */
-} scene_t;
-
-static void on_event(void *user, sim_endpoint_t *endpoint, const minke_transport_event_t *event)
-{
-    side_t *side = user;
-    switch (event->type) {
-    case MINKE_TRANSPORT_SIGNAL:
-        assert_in_range(side->out_n, 0, SIGNALS_MAX - 1);
-        side->out[side->out_n].signal = event->signal;
-        side->out[side->out_n].due = endpoint->now;
-        assert_in_range(strlen(event->text), 1, TEXT_MAX - 1);
-        memcpy(side->out[side->out_n++].text, event->text, strlen(event->text) + 1);
-        break;
-    case MINKE_TRANSPORT_CONNECTED:
-        side->connected = true;
-        side->connected_at = endpoint->now;
-        break;
-    case MINKE_TRANSPORT_CLOSED:
-        side->closed = true;
-        side->close = event->close;
-        break;
-    case MINKE_TRANSPORT_STREAM_OPENED: side->stream = event->stream; break;
-    default: break;
-    }
-}
-
-static void tell_addresses(sim_endpoint_t *e)
-{
-    minke_address_t all[2] = {e->ip, e->second_ip};
-    minke_transport_local_addresses(e->transport, all, e->second_ip.family != MINKE_FAMILY_NONE ? 2 : 1);
-}
+typedef private_scene_t scene_t;
 
 static void set_up(scene_t *s, uint64_t seed, const sim_link_t *link)
 {
-    memset(s, 0, sizeof *s);
-    sim_world_init(&s->world, seed);
-    side_t *sides[] = {&s->offerer, &s->answerer};
     static const char *const ips[] = {"192.0.2.1", "192.0.2.2"};
-    for (size_t i = 0; i < 2; i++) {
-        sides[i]->endpoint = sim_world_add(&s->world, ips[i], NULL, seed * 2 + i);
-        sides[i]->endpoint->on_event = on_event;
-        sides[i]->endpoint->user = sides[i];
-        tell_addresses(sides[i]->endpoint);
-    }
+    private_set_up(s, seed, ips);
     sim_world_join(&s->world, s->offerer.endpoint, s->answerer.endpoint, link);
-    s->signal_delay = 20 * MILLISECOND;
 }
 
-static void take(scene_t *s, side_t *to, const signal_t *signal)
-{
-    minke_private_options_t options;
-    const char *why = NULL;
-    minke_private_defaults(&options);
-    options.stun_servers = s->stun_servers;
-    options.stun_servers_n = s->stun_servers_n;
-    if (signal->signal == MINKE_SIGNAL_OFFER) {
-        const int error = minke_transport_answer(to->endpoint->transport, &options, signal->text, strlen(signal->text),
-                                                 s->world.now, &to->connection, &why);
-        assert_true(error == MINKE_OK || s->may_fail);
-        assert_null(why);
-        if (error < 0) to->closed = true;
-    } else {
-        const int error = minke_transport_signal(to->endpoint->transport, to->connection, signal->signal, signal->text,
-                                                 strlen(signal->text), s->world.now);
-        assert_true(error == MINKE_OK || to->closed || s->may_fail);
-    }
-}
-
-static void carry(scene_t *s, side_t *from, side_t *to)
-{
-    for (; from->carried_n < from->out_n; from->carried_n++) {
-        const signal_t *signal = &from->out[from->carried_n];
-        const minke_time_t delay = signal->signal == MINKE_SIGNAL_ANSWER ? s->answer_delay : 0;
-        if (signal->due + s->signal_delay + delay > s->world.now) return;
-        if (from->drops_candidates && signal->signal == MINKE_SIGNAL_CANDIDATE) continue;
-        take(s, to, signal);
-    }
-}
-
-static bool is_decided(const scene_t *s)
-{
-    return (s->offerer.connected || s->offerer.closed) && (s->answerer.connected || s->answerer.closed);
-}
-
-static void run(scene_t *s, minke_time_t length)
-{
-    const minke_time_t until = s->world.now + length;
-    while (s->world.now < until && !is_decided(s)) {
-        (void)sim_world_run(&s->world, s->world.now + MILLISECOND, NULL, NULL);
-        carry(s, &s->offerer, &s->answerer);
-        carry(s, &s->answerer, &s->offerer);
-        sim_world_settle(&s->world, s->offerer.endpoint);
-        sim_world_settle(&s->world, s->answerer.endpoint);
-    }
-}
-
-static void offer(scene_t *s)
-{
-    minke_private_options_t options;
-    minke_private_defaults(&options);
-    options.stun_servers = s->stun_servers;
-    options.stun_servers_n = s->stun_servers_n;
-    const int error =
-        minke_transport_offer(s->offerer.endpoint->transport, &options, s->world.now, &s->offerer.connection);
-    assert_true(error == MINKE_OK || s->may_fail);
-    if (error < 0) s->offerer.closed = s->answerer.closed = true;
-    sim_world_settle(&s->world, s->offerer.endpoint);
-}
-
-/* Both sides open a stream and send on it. */
-static void talk(scene_t *s)
-{
-    side_t *sides[] = {&s->offerer, &s->answerer};
-    minke_stream_t opened[2];
-    for (size_t i = 0; i < 2; i++) {
-        minke_transport_t *t = sides[i]->endpoint->transport;
-        assert_int_equal(minke_transport_open(t, sides[i]->connection, s->world.now, &opened[i]), MINKE_OK);
-        assert_int_equal(minke_transport_write(t, opened[i], "hello", 5, s->world.now), 5);
-        assert_int_equal(minke_transport_finish(t, opened[i], s->world.now), MINKE_OK);
-        sim_world_settle(&s->world, sides[i]->endpoint);
-    }
-    (void)sim_world_run(&s->world, s->world.now + SECOND, NULL, NULL);
-    for (size_t i = 0; i < 2; i++) {
-        const uint8_t *data;
-        assert_int_not_equal(sides[i]->stream, 0);
-        assert_int_equal(minke_transport_peek(sides[i]->endpoint->transport, sides[i]->stream, &data), 5);
-        assert_memory_equal(data, "hello", 5);
-    }
-}
+static void talk(scene_t *s) { assert_true(private_talk(s, SECOND)); }
 
 static const sim_link_t plain = {.delay = 10 * MILLISECOND};
 
@@ -179,8 +36,8 @@ static void test_offer_and_answer_become_a_connection(void **state)
     (void)state;
     scene_t s;
     set_up(&s, 1, &plain);
-    offer(&s);
-    run(&s, 20 * SECOND);
+    private_offer(&s);
+    private_run(&s, 20 * SECOND);
     assert_up(&s);
     talk(&s);
     minke_connection_stats_t stats;
@@ -197,8 +54,8 @@ static void test_an_answer_that_is_late_loses_nothing(void **state)
     scene_t s;
     set_up(&s, 2, &plain);
     s.answer_delay = 3 * SECOND;
-    offer(&s);
-    run(&s, 20 * SECOND);
+    private_offer(&s);
+    private_run(&s, 20 * SECOND);
     assert_up(&s);
     talk(&s);
     sim_world_free(&s.world);
@@ -233,8 +90,8 @@ static void test_candidates_of_one_side_are_enough(void **state)
         scene_t s;
         set_up(&s, 3 + i, &plain);
         (i == 0 ? &s.offerer : &s.answerer)->drops_candidates = true;
-        offer(&s);
-        run(&s, 20 * SECOND);
+        private_offer(&s);
+        private_run(&s, 20 * SECOND);
         assert_up(&s);
         talk(&s);
         sim_world_free(&s.world);
@@ -247,8 +104,8 @@ static void test_without_an_answer_it_ends(void **state)
     scene_t s;
     set_up(&s, 5, &plain);
     s.signal_delay = 60 * SECOND;
-    offer(&s);
-    run(&s, 25 * SECOND);
+    private_offer(&s);
+    private_run(&s, 25 * SECOND);
     assert_true(s.offerer.closed);
     assert_int_equal(s.offerer.close.layer, MINKE_LAYER_ICE);
     assert_int_equal(sim_sockets(s.offerer.endpoint), 0);
@@ -261,15 +118,33 @@ static void test_another_certificate_than_described_is_refused(void **state)
     (void)state;
     scene_t s;
     set_up(&s, 6, &plain);
-    offer(&s);
+    private_offer(&s);
     char *fingerprint = strstr(s.offerer.out[0].text, "a=fingerprint:sha-256 ");
     assert_non_null(fingerprint);
     fingerprint += strlen("a=fingerprint:sha-256 ");
     *fingerprint = *fingerprint == '0' ? '1' : '0';
-    run(&s, 40 * SECOND);
+    private_run(&s, 40 * SECOND);
     assert_false(s.answerer.connected);
     assert_true(s.answerer.closed);
     assert_int_equal(s.answerer.close.layer, MINKE_LAYER_DTLS);
+    sim_world_free(&s.world);
+}
+
+/* Checks pass, whatever is larger does not: nobody is asked whether this is a listener. */
+static void test_dtls_that_does_not_pass_ends_it(void **state)
+{
+    (void)state;
+    const sim_link_t narrow = {.delay = 10 * MILLISECOND, .mtu = 180};
+    scene_t s;
+    set_up(&s, 8, &narrow);
+    private_offer(&s);
+    private_run(&s, 40 * SECOND);
+    const private_side_t *const sides[] = {&s.offerer, &s.answerer};
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(sides[i]->closed);
+        assert_int_equal(sides[i]->close.layer, MINKE_LAYER_DTLS);
+        if (strstr(sides[i]->close.text, "listener") != NULL) fail_msg("%s", sides[i]->close.text);
+    }
     sim_world_free(&s.world);
 }
 
@@ -280,8 +155,8 @@ static void test_loss_delays_it(void **state)
     for (uint64_t seed = 10; seed < 40; seed++) {
         scene_t s;
         set_up(&s, seed, &lossy);
-        offer(&s);
-        run(&s, 30 * SECOND);
+        private_offer(&s);
+        private_run(&s, 30 * SECOND);
         assert_up(&s);
         talk(&s);
         sim_world_free(&s.world);
@@ -297,12 +172,12 @@ static void test_out_of_memory_leaves_nothing(void **state)
     for (unsigned n = 1; n < 240; n++) {
         scene_t s;
         set_up(&s, 50, &plain);
-        side_t *side = n % 2 == 0 ? &s.offerer : &s.answerer;
+        private_side_t *side = n % 2 == 0 ? &s.offerer : &s.answerer;
         side->endpoint->memory.fail_at = side->endpoint->memory.allocations + (n + 3) / 4;
         side->endpoint->memory.fail_for_good = n % 4 < 2;
         s.may_fail = true;
-        offer(&s);
-        run(&s, 40 * SECOND);
+        private_offer(&s);
+        private_run(&s, 40 * SECOND);
         up += s.offerer.connected && s.answerer.connected;
         ended += s.offerer.closed || s.answerer.closed;
         sim_world_free(&s.world);
@@ -324,7 +199,7 @@ static void test_what_cannot_be_used_is_refused(void **state)
     assert_non_null(why);
     options.peer = "nobody";
     assert_int_equal(minke_transport_offer(t, &options, 0, &c), MINKE_ERROR_INVALID);
-    offer(&s);
+    private_offer(&s);
     assert_int_equal(minke_transport_signal(t, s.offerer.connection, MINKE_SIGNAL_CANDIDATE, "{", 1, s.world.now),
                      MINKE_ERROR_MALFORMED);
     assert_int_equal(minke_transport_signal(t, s.offerer.connection, MINKE_SIGNAL_OFFER, "v=0", 3, s.world.now),
@@ -342,6 +217,7 @@ int main(void)
                                        cmocka_unit_test(test_candidates_of_one_side_are_enough),
                                        cmocka_unit_test(test_without_an_answer_it_ends),
                                        cmocka_unit_test(test_another_certificate_than_described_is_refused),
+                                       cmocka_unit_test(test_dtls_that_does_not_pass_ends_it),
                                        cmocka_unit_test(test_loss_delays_it),
                                        cmocka_unit_test(test_out_of_memory_leaves_nothing),
                                        cmocka_unit_test(test_what_cannot_be_used_is_refused)};

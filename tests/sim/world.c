@@ -91,10 +91,14 @@ void sim_world_restart_node(sim_world_t *world, sim_endpoint_t *e, const minke_h
     make_node(world, e, options);
 }
 
+void sim_behind_nat(sim_endpoint_t *e, sim_nat_t *nat) { e->nat = nat; }
+
+static const minke_address_t *outside_ip(const sim_endpoint_t *e) { return e->nat != NULL ? &e->nat->outside : &e->ip; }
+
 void sim_world_join(sim_world_t *world, const sim_endpoint_t *a, const sim_endpoint_t *b, const sim_link_t *link)
 {
-    sim_network_link(world->network, &a->ip, &b->ip, link);
-    sim_network_link(world->network, &b->ip, &a->ip, link);
+    sim_network_link(world->network, outside_ip(a), outside_ip(b), link);
+    sim_network_link(world->network, outside_ip(b), outside_ip(a), link);
 }
 
 /* ---- sockets ---- */
@@ -167,9 +171,11 @@ static void send_train(sim_world_t *world, sim_endpoint_t *e, const minke_train_
 {
     const sim_socket_t *s = socket_by_id(e, path->socket);
     if (s == NULL) return;
+    minke_address_t seen = s->seen;
+    if (e->nat != NULL) sim_nat_out(e->nat, &s->bound, &path->remote, world->now, &seen);
     for (size_t at = 0; at < train->len; at += train->segment_len) {
         const size_t left = train->len - at;
-        sim_network_send(world->network, &s->seen, &path->remote, train->data + at,
+        sim_network_send(world->network, &seen, &path->remote, train->data + at,
                          left < train->segment_len ? left : train->segment_len, world->now);
     }
 }
@@ -253,13 +259,24 @@ static bool holds(const sim_datagram_t *datagram, const char *text)
     return false;
 }
 
+/* Where it goes behind the NAT of this endpoint. False: it is not let in, or is for somebody else. */
+static bool pass_nat(const sim_world_t *world, sim_endpoint_t *e, const sim_datagram_t *datagram, minke_address_t *to)
+{
+    minke_address_t outside = e->nat->outside;
+    outside.port = datagram->to.port;
+    return minke__address_equal(&outside, &datagram->to) &&
+           sim_nat_in(e->nat, outside.port, &datagram->from, world->now, to);
+}
+
 static void deliver(sim_world_t *world, sim_datagram_t *datagram)
 {
     for (size_t i = 0; i < world->endpoints_n; i++) {
         sim_endpoint_t *e = world->endpoints[i];
+        minke_address_t to = datagram->to;
+        if (e->nat != NULL && !pass_nat(world, e, datagram, &to)) continue;
         for (size_t k = 0; k < SIM_SOCKETS_MAX; k++) {
             const sim_socket_t *s = &e->sockets[k];
-            if (s->id == 0 || !minke__address_equal(&s->seen, &datagram->to)) continue;
+            if (s->id == 0 || !minke__address_equal(e->nat != NULL ? &s->bound : &s->seen, &to)) continue;
             if (e->deaf_to != NULL && holds(datagram, e->deaf_to)) return;
             const minke_train_t train = {datagram->data, datagram->len, datagram->len};
             const minke_path_t path = {s->id, s->bound, datagram->from};

@@ -8,6 +8,7 @@
 #include <minke/transport.h>
 
 #include "host/node.h"
+#include "nat.h"
 #include "network.h"
 #include "support/test_env.h"
 #include "tcp.h"
@@ -26,6 +27,7 @@ typedef struct sim_endpoint {
     minke_node_t *node; /* NULL: a bare transport */
     minke_address_t ip; /* without port */
     minke_address_t second_ip;
+    sim_nat_t *nat;      /* between it and the network, which knows the outside address alone; NULL: none */
     const char *deaf_to; /* datagrams with this text in them are lost on arrival; NULL: none */
     sim_socket_t sockets[SIM_SOCKETS_MAX];
     uint16_t next_port;
@@ -63,6 +65,8 @@ sim_endpoint_t *sim_world_add_node(sim_world_t *world, const char *ip, const min
 void sim_world_restart_node(sim_world_t *world, sim_endpoint_t *endpoint, const minke_host_options_t *options);
 /* The same, and none comes: nobody is there any more. */
 void sim_world_remove_node(sim_world_t *world, sim_endpoint_t *endpoint);
+/* Before it is joined to others. The NAT must outlive the world. */
+void sim_behind_nat(sim_endpoint_t *endpoint, sim_nat_t *nat);
 /* Both directions alike. */
 void sim_world_join(sim_world_t *world, const sim_endpoint_t *a, const sim_endpoint_t *b, const sim_link_t *link);
 /* Opens a listener on this port; its address is in `addr` afterwards. */
