@@ -141,6 +141,8 @@ MINKE_MUST_USE int minke__ice_add_remote(minke_ice_agent_t *agent, const minke_c
                                          minke_time_t now);
 /* It has signalled all it has, so that the best pair need not be waited for. More may come even so. */
 void minke__ice_end_of_remote(minke_ice_agent_t *agent, minke_time_t now);
+/* A check of the remote's has come in, so that it knows our credentials; of a lite one nothing is to be waited for. */
+bool minke__ice_remote_has_checked(const minke_ice_agent_t *agent);
 /* Of the selected pair: what our address is, as the remote sees it, and the remote's. False: none yet. */
 bool minke__ice_selected_types(const minke_ice_agent_t *agent, minke_candidate_type_t *local,
                                minke_candidate_type_t *remote);

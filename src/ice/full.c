@@ -178,6 +178,11 @@ static bool was_checked(const minke_ice_full_t *full)
     return false;
 }
 
+bool minke__ice_remote_has_checked(const minke_ice_agent_t *agent)
+{
+    return agent->full != NULL && (agent->full->remote_is_lite || was_checked(agent->full));
+}
+
 /* What was tried, for people: whoever reads it has to guess at two NATs. */
 static void write_failure(const minke_ice_agent_t *agent, minke_writer_t *w)
 {

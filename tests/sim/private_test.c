@@ -33,6 +33,8 @@ typedef struct scene {
     minke_time_t signal_delay, answer_delay;
     const minke_address_t *stun_servers;
     size_t stun_servers_n;
+    minke_time_t give_up_after;
+    bool gather_first;
     bool may_fail; /* a side is short of memory */
 } scene_t;
 
@@ -89,6 +91,8 @@ static void take(scene_t *s, side_t *to, const signal_t *signal)
     minke_private_defaults(&options);
     options.stun_servers = s->stun_servers;
     options.stun_servers_n = s->stun_servers_n;
+    options.give_up_after = s->give_up_after;
+    options.gather_first = s->gather_first;
     if (signal->signal == MINKE_SIGNAL_OFFER) {
         const int error = minke_transport_answer(to->endpoint->transport, &options, signal->text, strlen(signal->text),
                                                  s->world.now, &to->connection, &why);
@@ -136,6 +140,8 @@ static void offer(scene_t *s)
     minke_private_defaults(&options);
     options.stun_servers = s->stun_servers;
     options.stun_servers_n = s->stun_servers_n;
+    options.give_up_after = s->give_up_after;
+    options.gather_first = s->gather_first;
     const int error =
         minke_transport_offer(s->offerer.endpoint->transport, &options, s->world.now, &s->offerer.connection);
     assert_true(error == MINKE_OK || s->may_fail);
@@ -168,6 +174,7 @@ static const sim_link_t plain = {.delay = 10 * MILLISECOND};
 
 static void assert_up(const scene_t *s)
 {
+    if (s->answerer.closed) fail_msg("answerer: %s", s->answerer.close.text);
     if (s->offerer.closed) fail_msg("offerer: %s", s->offerer.close.text);
     if (s->answerer.closed) fail_msg("answerer: %s", s->answerer.close.text);
     assert_true(s->offerer.connected);
@@ -252,6 +259,58 @@ static void test_another_certificate_than_described_is_refused(void **state)
     sim_world_free(&s.world);
 }
 
+static size_t count(const char *text, const char *what)
+{
+    size_t n = 0;
+    for (; (text = strstr(text, what)) != NULL; text += strlen(what)) n++;
+    return n;
+}
+
+/* One text each way, and people who carry it: minutes between offer and answer. */
+static void test_what_is_gathered_first_is_one_text(void **state)
+{
+    (void)state;
+    static const minke_time_t delays[] = {0, 10 * SECOND, 100 * SECOND, 500 * SECOND};
+    for (unsigned i = 0; i < sizeof delays / sizeof delays[0]; i++) {
+        scene_t s;
+        set_up(&s, 60 + i, &plain);
+        s.gather_first = true;
+        s.give_up_after = 600 * SECOND;
+        s.answer_delay = delays[i];
+        offer(&s);
+        run(&s, 600 * SECOND);
+        assert_up(&s);
+        assert_int_equal(s.offerer.out_n, 1);
+        assert_int_equal(s.answerer.out_n, 1);
+        assert_int_equal(count(s.offerer.out[0].text, "\r\na=candidate:"), 1);
+        assert_non_null(strstr(s.offerer.out[0].text, " 192.0.2.1 "));
+        assert_int_equal(count(s.offerer.out[0].text, "\r\na=end-of-candidates\r\n"), 1);
+        assert_int_equal(count(s.answerer.out[0].text, "\r\na=candidate:"), 1);
+        talk(&s);
+        sim_world_free(&s.world);
+    }
+}
+
+/* A server that does not answer holds it up, but not for ever; neither does a socket that cannot be opened. */
+static void test_gathering_ends_without_a_stun_server(void **state)
+{
+    (void)state;
+    scene_t s;
+    const minke_address_t nobody = {.family = MINKE_FAMILY_IP4, .port = 3478, .ip = {192, 0, 2, 77}};
+    set_up(&s, 65, &plain);
+    s.gather_first = true;
+    s.stun_servers = &nobody;
+    s.stun_servers_n = 1;
+    offer(&s);
+    assert_int_equal(s.offerer.out_n, 0);
+    run(&s, 2 * SECOND);
+    assert_int_equal(s.offerer.out_n, 0);
+    run(&s, 18 * SECOND);
+    assert_int_equal(s.offerer.out_n, 1);
+    assert_up(&s);
+    sim_world_free(&s.world);
+}
+
 static void test_loss_delays_it(void **state)
 {
     (void)state;
@@ -320,6 +379,8 @@ int main(void)
                                        cmocka_unit_test(test_candidates_of_one_side_are_enough),
                                        cmocka_unit_test(test_without_an_answer_it_ends),
                                        cmocka_unit_test(test_another_certificate_than_described_is_refused),
+                                       cmocka_unit_test(test_what_is_gathered_first_is_one_text),
+                                       cmocka_unit_test(test_gathering_ends_without_a_stun_server),
                                        cmocka_unit_test(test_loss_delays_it),
                                        cmocka_unit_test(test_out_of_memory_leaves_nothing),
                                        cmocka_unit_test(test_what_cannot_be_used_is_refused)};
