@@ -1,0 +1,296 @@
+/*
+ * Signalling of one's own: a host carries offer, answer and candidates over its own protocol, /my-signalling/1.0.0, on
+ * whatever connection it has to the peer (here: one over a relay), and a transport beside it in the same loop makes the
+ * direct connection. The relay sees a few kilobytes, and nothing of what goes over directly. `minke_dial` of
+ * RELAY/p2p-circuit/webrtc/p2p/PEER does the same by libp2p's protocol: this is for who needs another one.
+ *
+ *     minke relay --key relay.key                        prints RELAY
+ *     own_signalling listen RELAY/p2p-circuit            prints RELAY/p2p-circuit/p2p/PEER; echoes
+ *     own_signalling dial RELAY/p2p-circuit/p2p/PEER     says hello over the direct connection, prints what comes back
+ *
+ *     cc own_signalling.c private_loop.c $(pkg-config --cflags --libs --static minke) -o own_signalling
+ *
+ * On the stream each text is a byte (a minke_signal_t), two of length, most significant first, and the text.
+ */
+#include "private_loop.h"
+
+#include <minke/minke.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PROTOCOL "/my-signalling/1.0.0"
+
+enum { CALLS = 8, HEADER_BYTES = 3, TEXT_MAX = 16384 };
+
+/* One direct connection, and the stream that it is agreed on. */
+typedef struct call {
+    bool used;
+    minke_stream_t signalling;     /* of the host; 0: it has ended, which is no harm once both know each other */
+    minke_connection_t connection; /* of the transport; 0: not begun */
+    minke_stream_t stream;         /* of the transport */
+    char peer[MINKE_PEER_BYTES];   /* whom the relayed connection has authenticated */
+} call_t;
+
+typedef struct program {
+    private_loop_t loop;
+    minke_host_t *host;
+    minke_connection_t relayed; /* dialling: to the peer; 0: we listen */
+    call_t calls[CALLS];
+    int code; /* to end with; negative: go on */
+} program_t;
+
+static volatile sig_atomic_t stopped;
+
+static void on_stop(int number)
+{
+    (void)number;
+    stopped = 1; /* minke_fd is not woken by it, but poll() is */
+}
+
+static void fail(program_t *p, const char *where, const char *why)
+{
+    fprintf(stderr, "%s: %s\n", where, why);
+    if (p->relayed != 0) p->code = 1; /* who listens goes on */
+}
+
+static call_t *find_call(program_t *p, minke_connection_t connection)
+{
+    for (size_t i = 0; i < CALLS; i++) {
+        if (p->calls[i].used && p->calls[i].connection == connection) return &p->calls[i];
+    }
+    return NULL;
+}
+
+static void end_call(program_t *p, call_t *call)
+{
+    if (call->signalling != 0) (void)minke_stream_reset(p->host, call->signalling, 0);
+    if (call->connection != 0) (void)minke_transport_close(p->loop.transport, call->connection, NULL, p->loop.now);
+    *call = (call_t){0};
+}
+
+/* ---- the host's side: texts over the stream ---- */
+
+/* All texts of a call are a few kilobytes, which a stream always takes at once. */
+static void send_text(program_t *p, call_t *call, minke_signal_t signal, const char *text)
+{
+    static uint8_t frame[HEADER_BYTES + TEXT_MAX];
+    const size_t len = strlen(text);
+    if (call->signalling == 0 || len > TEXT_MAX) return;
+    frame[0] = (uint8_t)signal;
+    frame[1] = (uint8_t)(len >> 8);
+    frame[2] = (uint8_t)len;
+    memcpy(frame + HEADER_BYTES, text, len);
+    (void)minke_stream_write(p->host, call->signalling, frame, HEADER_BYTES + len);
+}
+
+/* The peer is named, so that minke_transport_peer answers for the direct connection too. */
+static minke_private_options_t options_for(const call_t *call)
+{
+    minke_private_options_t options;
+    minke_private_defaults(&options); /* stun_servers: here for peers behind NATs */
+    options.peer = call->peer;
+    return options;
+}
+
+/* False: the call has ended. */
+static bool take_text(program_t *p, call_t *call, uint8_t kind, const char *text, size_t len)
+{
+    private_loop_t *l = &p->loop;
+    const minke_private_options_t options = options_for(call);
+    const char *why = NULL;
+    int error = MINKE_ERROR_STATE;
+    if (kind == MINKE_SIGNAL_OFFER && call->connection == 0 && p->relayed == 0) {
+        error = minke_transport_answer(l->transport, &options, text, len, l->now, &call->connection, &why);
+    } else if (call->connection != 0 && (kind == MINKE_SIGNAL_ANSWER || kind == MINKE_SIGNAL_CANDIDATE)) {
+        error = minke_transport_signal(l->transport, call->connection, (minke_signal_t)kind, text, len, l->now);
+    }
+    if (error == MINKE_OK) return true;
+    if (kind == MINKE_SIGNAL_CANDIDATE && error == MINKE_ERROR_MALFORMED) return true; /* theirs to miss */
+    fail(p, "signalling", why != NULL ? why : minke_error_text(error));
+    end_call(p, call);
+    return false;
+}
+
+/* What minke_stream_peek shows is contiguous, but may end anywhere in a text: it stays there until the rest has come. */
+static void read_texts(program_t *p, call_t *call)
+{
+    const uint8_t *data;
+    ssize_t n;
+    while ((n = minke_stream_peek(p->host, call->signalling, &data)) >= HEADER_BYTES) {
+        const size_t len = (size_t)data[1] << 8 | data[2];
+        if (len > TEXT_MAX) {
+            fail(p, "signalling", "the peer sends what is no signal");
+            end_call(p, call);
+            return;
+        }
+        if ((size_t)n < HEADER_BYTES + len) return;
+        if (!take_text(p, call, data[0], (const char *)data + HEADER_BYTES, len)) return;
+        (void)minke_stream_consume(p->host, call->signalling, HEADER_BYTES + len);
+    }
+    if (n == 0) (void)minke_stream_finish(p->host, call->signalling);
+}
+
+static void on_stream_opened(program_t *p, const minke_event_t *event)
+{
+    call_t *call = NULL;
+    for (size_t i = 0; i < CALLS && call == NULL; i++) {
+        if (!p->calls[i].used) call = &p->calls[i];
+    }
+    if (call == NULL || minke_peer(p->host, event->connection, call->peer) < 0) {
+        (void)minke_stream_reset(p->host, event->stream, 0);
+        return;
+    }
+    call->used = true;
+    call->signalling = event->stream;
+    (void)minke_stream_set_user(p->host, event->stream, call);
+    if (event->inbound) return; /* the peer offers */
+    const minke_private_options_t options = options_for(call);
+    const int error = minke_transport_offer(p->loop.transport, &options, p->loop.now, &call->connection);
+    if (error < 0) fail(p, "offer", minke_error_text(error));
+}
+
+static void on_host_event(program_t *p, const minke_event_t *event)
+{
+    call_t *call = event->user;
+    minke_stream_t stream;
+    int error;
+    switch (event->type) {
+    case MINKE_EVENT_LISTENING: /* a relay has two: the other one is for libp2p's own signalling */
+        if (strstr(event->addr, "/p2p-circuit/webrtc/") == NULL) puts(event->addr);
+        fflush(stdout);
+        break;
+    case MINKE_EVENT_LISTEN_FAILED:
+    case MINKE_EVENT_LISTEN_CLOSED: fprintf(stderr, "%s: %s\n", event->addr, event->close.text); break;
+    case MINKE_EVENT_CONNECTED:
+        if (event->connection != p->relayed) break; /* the relay */
+        error = minke_open(p->host, event->connection, PROTOCOL, &stream);
+        if (error < 0) fail(p, PROTOCOL, minke_error_text(error));
+        break;
+    case MINKE_EVENT_DISCONNECTED:
+        if (event->connection == p->relayed && p->code < 0) fail(p, "relayed connection", event->close.text);
+        break;
+    case MINKE_EVENT_STREAM_OPENED: on_stream_opened(p, event); break;
+    case MINKE_EVENT_STREAM_READABLE:
+        if (call != NULL) read_texts(p, call);
+        break;
+    case MINKE_EVENT_STREAM_CLOSED:
+        if (call != NULL && call->signalling == event->stream) call->signalling = 0;
+        if (call != NULL && call->connection == 0) *call = (call_t){0}; /* nothing came of it */
+        if (event->error == MINKE_ERROR_UNSUPPORTED) fail(p, PROTOCOL, "the peer does not speak it");
+        break;
+    default: break;
+    }
+}
+
+/* ---- the transport's side: the direct connection ---- */
+
+static void on_direct(program_t *p, call_t *call)
+{
+    char peer[MINKE_PEER_BYTES];
+    static const char hello[] = "hello, directly\n";
+    if (minke_transport_peer(p->loop.transport, call->connection, peer) == MINKE_OK) {
+        fprintf(stderr, "direct connection with %s\n", peer);
+    }
+    if (p->relayed == 0) return;
+    if (minke_transport_open(p->loop.transport, call->connection, p->loop.now, &call->stream) < 0 ||
+        minke_transport_write(p->loop.transport, call->stream, hello, strlen(hello), p->loop.now) < 0 ||
+        minke_transport_finish(p->loop.transport, call->stream, p->loop.now) < 0) {
+        fail(p, "stream", "it cannot be opened");
+    }
+    if (call->signalling != 0) (void)minke_stream_finish(p->host, call->signalling); /* it has served */
+}
+
+/* Echoes, or prints what came back. */
+static void read_stream(program_t *p, minke_stream_t stream)
+{
+    minke_transport_t *t = p->loop.transport;
+    const uint8_t *data;
+    ssize_t n;
+    while ((n = minke_transport_peek(t, stream, &data)) > 0) {
+        ssize_t taken = n;
+        if (p->relayed == 0) taken = minke_transport_write(t, stream, data, (size_t)n, p->loop.now);
+        else (void)fwrite(data, 1, (size_t)n, stdout);
+        if (taken <= 0) return; /* full: WRITABLE will say when to go on */
+        (void)minke_transport_consume(t, stream, (size_t)taken, p->loop.now);
+    }
+    if (n == 0) (void)minke_transport_finish(t, stream, p->loop.now);
+}
+
+static void on_transport_event(void *user, const minke_transport_event_t *event)
+{
+    program_t *p = user;
+    call_t *call = find_call(p, event->connection);
+    switch (event->type) {
+    case MINKE_TRANSPORT_SIGNAL:
+        if (call != NULL) send_text(p, call, event->signal, event->text);
+        break;
+    case MINKE_TRANSPORT_CONNECTED:
+        if (call != NULL) on_direct(p, call);
+        break;
+    case MINKE_TRANSPORT_CLOSED:
+        if (call == NULL) break;
+        fail(p, "direct connection", event->close.text);
+        call->connection = 0;
+        end_call(p, call);
+        break;
+    case MINKE_TRANSPORT_STREAM_READABLE:
+    case MINKE_TRANSPORT_STREAM_WRITABLE: read_stream(p, event->stream); break;
+    case MINKE_TRANSPORT_STREAM_CLOSED:
+        if (p->relayed == 0) break;
+        if (event->error != MINKE_OK) fail(p, "stream", minke_error_text(event->error));
+        else p->code = 0;
+        break;
+    default: break;
+    }
+}
+
+/* ---- both in one loop ---- */
+
+/* Each can make work for the other: the transport's texts are the host's to send, and what the host has read makes the
+ * transport answer. The deadlines are asked after that, and say so if anything is left. */
+static void turn(program_t *p)
+{
+    minke_event_t event;
+    private_loop_turn(&p->loop);
+    for (int i = 0; i < 64 && minke_poll(p->host, &event) == MINKE_OK; i++) on_host_event(p, &event);
+    private_loop_turn(&p->loop);
+}
+
+static void sleep_until_something(program_t *p)
+{
+    struct pollfd fds[1 + PRIVATE_LOOP_SOCKETS];
+    const int a = minke_timeout(p->host), b = private_loop_timeout(&p->loop);
+    fds[0] = (struct pollfd){.fd = minke_fd(p->host), .events = POLLIN};
+    (void)poll(fds, 1 + private_loop_fds(&p->loop, fds + 1), a < 0 || (b >= 0 && b < a) ? b : a);
+}
+
+int main(int argc, char **argv)
+{
+    static program_t p = {.code = -1};
+    const bool listens = argc == 3 && strcmp(argv[1], "listen") == 0;
+    if (!listens && (argc != 3 || strcmp(argv[1], "dial") != 0)) {
+        fprintf(stderr, "usage: own_signalling listen|dial ADDR\n");
+        return 2;
+    }
+    (void)sigaction(SIGINT, &(struct sigaction){.sa_handler = on_stop}, NULL);
+    (void)sigaction(SIGTERM, &(struct sigaction){.sa_handler = on_stop}, NULL);
+    p.host = minke_host_new(NULL);
+    if (p.host == NULL) return 1;
+    int error = private_loop_start(&p.loop, on_transport_event, &p);
+    if (error == MINKE_OK) error = minke_allow_limited(p.host, PROTOCOL); /* or a relay's limits forbid it */
+    if (error == MINKE_OK && listens) error = minke_handle(p.host, PROTOCOL);
+    if (error == MINKE_OK && listens) error = minke_listen(p.host, argv[2]);
+    if (error == MINKE_OK && !listens) error = minke_dial(p.host, argv[2], 0, &p.relayed);
+    if (error < 0) {
+        fprintf(stderr, "%s: %s\n", argv[2], minke_error_text(error));
+        p.code = 1;
+    }
+    while (p.code < 0 && !stopped) {
+        turn(&p);
+        if (p.code < 0 && !stopped) sleep_until_something(&p);
+    }
+    private_loop_end(&p.loop);
+    minke_host_free(p.host);
+    return p.code > 0;
+}
