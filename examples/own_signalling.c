@@ -14,10 +14,11 @@
  */
 #include "private_loop.h"
 
+#include <fcntl.h>
 #include <minke/minke.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <unistd.h>
 
 #define PROTOCOL "/my-signalling/1.0.0"
 
@@ -30,6 +31,8 @@ typedef struct call {
     minke_connection_t connection; /* of the transport; 0: not begun */
     minke_stream_t stream;         /* of the transport */
     char peer[MINKE_PEER_BYTES];   /* whom the relayed connection has authenticated */
+    uint8_t in[HEADER_BYTES + TEXT_MAX]; /* of the text that is coming in */
+    size_t len;
 } call_t;
 
 typedef struct program {
@@ -40,12 +43,13 @@ typedef struct program {
     int code; /* to end with; negative: go on */
 } program_t;
 
-static volatile sig_atomic_t stopped;
+static int stop_pipe[2];
 
+/* A flag would be lost if the signal came between the look at it and poll(); a byte in a pipe is not. */
 static void on_stop(int number)
 {
     (void)number;
-    stopped = 1; /* minke_fd is not woken by it, but poll() is */
+    (void)!write(stop_pipe[1], "", 1);
 }
 
 static void fail(program_t *p, const char *where, const char *why)
@@ -71,7 +75,7 @@ static void end_call(program_t *p, call_t *call)
 
 /* ---- the host's side: texts over the stream ---- */
 
-/* All texts of a call are a few kilobytes, which a stream always takes at once. */
+/* All texts of a call are a few kilobytes, and a stream that is read takes them at once. */
 static void send_text(program_t *p, call_t *call, minke_signal_t signal, const char *text)
 {
     static uint8_t frame[HEADER_BYTES + TEXT_MAX];
@@ -81,7 +85,9 @@ static void send_text(program_t *p, call_t *call, minke_signal_t signal, const c
     frame[1] = (uint8_t)(len >> 8);
     frame[2] = (uint8_t)len;
     memcpy(frame + HEADER_BYTES, text, len);
-    (void)minke_stream_write(p->host, call->signalling, frame, HEADER_BYTES + len);
+    if (minke_stream_write(p->host, call->signalling, frame, HEADER_BYTES + len) != (ssize_t)(HEADER_BYTES + len)) {
+        (void)minke_stream_reset(p->host, call->signalling, 0); /* half a text is worse than none */
+    }
 }
 
 /* The peer is named, so that minke_transport_peer answers for the direct connection too. */
@@ -112,21 +118,35 @@ static bool take_text(program_t *p, call_t *call, uint8_t kind, const char *text
     return false;
 }
 
-/* What minke_stream_peek shows is contiguous, but may end anywhere in a text: it stays there until the rest has come. */
+/* The texts that are complete. False: the call has ended. */
+static bool take_texts(program_t *p, call_t *call)
+{
+    while (call->len >= HEADER_BYTES) {
+        const size_t len = (size_t)call->in[1] << 8 | call->in[2], whole = HEADER_BYTES + len;
+        if (len > TEXT_MAX) {
+            fail(p, "signalling", "the peer sends what is no signal");
+            end_call(p, call);
+            return false;
+        }
+        if (call->len < whole) return true;
+        if (!take_text(p, call, call->in[0], (const char *)call->in + HEADER_BYTES, len)) return false;
+        memmove(call->in, call->in + whole, call->len -= whole);
+    }
+    return true;
+}
+
+/* What is shown at once may end anywhere in a text, and more is shown only when it is consumed: texts are put together
+ * here. */
 static void read_texts(program_t *p, call_t *call)
 {
     const uint8_t *data;
     ssize_t n;
-    while ((n = minke_stream_peek(p->host, call->signalling, &data)) >= HEADER_BYTES) {
-        const size_t len = (size_t)data[1] << 8 | data[2];
-        if (len > TEXT_MAX) {
-            fail(p, "signalling", "the peer sends what is no signal");
-            end_call(p, call);
-            return;
-        }
-        if ((size_t)n < HEADER_BYTES + len) return;
-        if (!take_text(p, call, data[0], (const char *)data + HEADER_BYTES, len)) return;
-        (void)minke_stream_consume(p->host, call->signalling, HEADER_BYTES + len);
+    while ((n = minke_stream_peek(p->host, call->signalling, &data)) > 0) {
+        const size_t room = sizeof call->in - call->len, some = (size_t)n < room ? (size_t)n : room;
+        memcpy(call->in + call->len, data, some);
+        call->len += some;
+        (void)minke_stream_consume(p->host, call->signalling, some);
+        if (!take_texts(p, call)) return;
     }
     if (n == 0) (void)minke_stream_finish(p->host, call->signalling);
 }
@@ -167,16 +187,18 @@ static void on_host_event(program_t *p, const minke_event_t *event)
         error = minke_open(p->host, event->connection, PROTOCOL, &stream);
         if (error < 0) fail(p, PROTOCOL, minke_error_text(error));
         break;
-    case MINKE_EVENT_DISCONNECTED:
-        if (event->connection == p->relayed && p->code < 0) fail(p, "relayed connection", event->close.text);
+    case MINKE_EVENT_DISCONNECTED: /* a relay ends it after two minutes: the direct one does not mind */
+        if (event->connection == p->relayed && p->calls[0].connection == 0) fail(p, "relayed connection", event->close.text);
         break;
     case MINKE_EVENT_STREAM_OPENED: on_stream_opened(p, event); break;
     case MINKE_EVENT_STREAM_READABLE:
         if (call != NULL) read_texts(p, call);
         break;
     case MINKE_EVENT_STREAM_CLOSED:
-        if (call != NULL && call->signalling == event->stream) call->signalling = 0;
-        if (call != NULL && call->connection == 0) *call = (call_t){0}; /* nothing came of it */
+        if (call != NULL && call->signalling == event->stream) {
+            call->signalling = 0;
+            if (call->connection == 0) *call = (call_t){0}; /* nothing came of it */
+        }
         if (event->error == MINKE_ERROR_UNSUPPORTED) fail(p, PROTOCOL, "the peer does not speak it");
         break;
     default: break;
@@ -259,10 +281,12 @@ static void turn(program_t *p)
 
 static void sleep_until_something(program_t *p)
 {
-    struct pollfd fds[1 + PRIVATE_LOOP_SOCKETS];
+    struct pollfd fds[2 + PRIVATE_LOOP_SOCKETS];
     const int a = minke_timeout(p->host), b = private_loop_timeout(&p->loop);
     fds[0] = (struct pollfd){.fd = minke_fd(p->host), .events = POLLIN};
-    (void)poll(fds, 1 + private_loop_fds(&p->loop, fds + 1), a < 0 || (b >= 0 && b < a) ? b : a);
+    fds[1] = (struct pollfd){.fd = stop_pipe[0], .events = POLLIN};
+    const int ready = poll(fds, 2 + private_loop_fds(&p->loop, fds + 2), a < 0 || (b >= 0 && b < a) ? b : a);
+    if (ready > 0 && fds[1].revents != 0) p->code = 0;
 }
 
 int main(int argc, char **argv)
@@ -273,6 +297,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: own_signalling listen|dial ADDR\n");
         return 2;
     }
+    if (pipe(stop_pipe) < 0) return 1;
+    (void)fcntl(stop_pipe[1], F_SETFL, O_NONBLOCK);
     (void)sigaction(SIGINT, &(struct sigaction){.sa_handler = on_stop}, NULL);
     (void)sigaction(SIGTERM, &(struct sigaction){.sa_handler = on_stop}, NULL);
     p.host = minke_host_new(NULL);
@@ -286,11 +312,11 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s: %s\n", argv[2], minke_error_text(error));
         p.code = 1;
     }
-    while (p.code < 0 && !stopped) {
+    while (p.code < 0) {
         turn(&p);
-        if (p.code < 0 && !stopped) sleep_until_something(&p);
+        if (p.code < 0) sleep_until_something(&p);
     }
     private_loop_end(&p.loop);
     minke_host_free(p.host);
-    return p.code > 0;
+    return p.code;
 }
