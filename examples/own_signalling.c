@@ -27,10 +27,10 @@ enum { CALLS = 8, HEADER_BYTES = 3, TEXT_MAX = 16384 };
 /* One direct connection, and the stream that it is agreed on. */
 typedef struct call {
     bool used;
-    minke_stream_t signalling;     /* of the host; 0: it has ended, which is no harm once both know each other */
-    minke_connection_t connection; /* of the transport; 0: not begun */
-    minke_stream_t stream;         /* of the transport */
-    char peer[MINKE_PEER_BYTES];   /* whom the relayed connection has authenticated */
+    minke_stream_t signalling;           /* of the host; 0: it has ended, which is no harm once both know each other */
+    minke_connection_t connection;       /* of the transport; 0: not begun */
+    minke_stream_t stream;               /* of the transport */
+    char peer[MINKE_PEER_BYTES];         /* whom the relayed connection has authenticated */
     uint8_t in[HEADER_BYTES + TEXT_MAX]; /* of the text that is coming in */
     size_t len;
 } call_t;
@@ -78,14 +78,11 @@ static void end_call(program_t *p, call_t *call)
 /* All texts of a call are a few kilobytes, and a stream that is read takes them at once. */
 static void send_text(program_t *p, call_t *call, minke_signal_t signal, const char *text)
 {
-    static uint8_t frame[HEADER_BYTES + TEXT_MAX];
     const size_t len = strlen(text);
-    if (call->signalling == 0 || len > TEXT_MAX) return;
-    frame[0] = (uint8_t)signal;
-    frame[1] = (uint8_t)(len >> 8);
-    frame[2] = (uint8_t)len;
-    memcpy(frame + HEADER_BYTES, text, len);
-    if (minke_stream_write(p->host, call->signalling, frame, HEADER_BYTES + len) != (ssize_t)(HEADER_BYTES + len)) {
+    const uint8_t header[HEADER_BYTES] = {(uint8_t)signal, (uint8_t)(len >> 8), (uint8_t)len};
+    if (call->signalling == 0) return;
+    if (len > TEXT_MAX || minke_stream_write(p->host, call->signalling, header, sizeof header) != HEADER_BYTES ||
+        minke_stream_write(p->host, call->signalling, text, len) != (ssize_t)len) {
         (void)minke_stream_reset(p->host, call->signalling, 0); /* half a text is worse than none */
     }
 }
@@ -188,7 +185,8 @@ static void on_host_event(program_t *p, const minke_event_t *event)
         if (error < 0) fail(p, PROTOCOL, minke_error_text(error));
         break;
     case MINKE_EVENT_DISCONNECTED: /* a relay ends it after two minutes: the direct one does not mind */
-        if (event->connection == p->relayed && p->calls[0].connection == 0) fail(p, "relayed connection", event->close.text);
+        if (event->connection == p->relayed && p->calls[0].connection == 0)
+            fail(p, "relayed connection", event->close.text);
         break;
     case MINKE_EVENT_STREAM_OPENED: on_stream_opened(p, event); break;
     case MINKE_EVENT_STREAM_READABLE:

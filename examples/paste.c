@@ -25,6 +25,7 @@ enum {
 typedef struct program {
     private_loop_t loop;
     minke_private_options_t options;
+    minke_address_t stun;
     minke_connection_t connection; /* 0: none yet */
     minke_stream_t stream;         /* 0: not open yet */
     bool offers, described;        /* described: we have the other's line */
@@ -91,7 +92,8 @@ static size_t read_line(program_t *p, char *line, char **text)
     const char *wanted = p->offers ? "answer:" : "offer:", *other = p->offers ? "offer:" : "answer:";
     char *begin = strstr(line, wanted), *colon = strrchr(line, ':');
     if (begin == NULL) {
-        if (strstr(line, other) == NULL) fail(p, "this is something else: the line that is wanted begins with ", wanted);
+        if (strstr(line, other) == NULL)
+            fail(p, "this is something else: the line that is wanted begins with ", wanted);
         else fail(p, "this line is for the other side: the one that is wanted here begins with ", wanted);
         return 0;
     }
@@ -110,9 +112,9 @@ static void take_line(program_t *p, char *line)
     const size_t len = read_line(p, line, &text);
     if (len == 0) return;
     p->described = true;
-    const int error =
-        p->offers ? minke_transport_signal(l->transport, p->connection, MINKE_SIGNAL_ANSWER, text, len, l->now)
-                  : minke_transport_answer(l->transport, &p->options, text, len, l->now, &p->connection, &why);
+    const int error = p->offers
+                          ? minke_transport_signal(l->transport, p->connection, MINKE_SIGNAL_ANSWER, text, len, l->now)
+                          : minke_transport_answer(l->transport, &p->options, text, len, l->now, &p->connection, &why);
     if (error < 0) fail(p, "the line cannot be used: ", why != NULL ? why : minke_error_text(error));
 }
 
@@ -215,7 +217,7 @@ static void sleep_and_read(program_t *p)
     private_loop_turn(&p->loop); /* it made something to send */
 }
 
-static bool read_arguments(program_t *p, int argc, char **argv, minke_address_t *stun)
+static bool read_arguments(program_t *p, int argc, char **argv)
 {
     const char *role = argc > 1 ? argv[1] : "";
     minke_private_defaults(&p->options);
@@ -226,8 +228,8 @@ static bool read_arguments(program_t *p, int argc, char **argv, minke_address_t 
     for (int i = 2; i < argc; i += 2) {
         if (i + 1 == argc) return false;
         const long seconds = strtol(argv[i + 1], NULL, 10);
-        if (strcmp(argv[i], "--stun") == 0 && private_loop_parse(argv[i + 1], stun)) {
-            p->options.stun_servers = stun;
+        if (strcmp(argv[i], "--stun") == 0 && private_loop_parse(argv[i + 1], &p->stun)) {
+            p->options.stun_servers = &p->stun;
             p->options.stun_servers_n = 1;
         } else if (strcmp(argv[i], "--wait") == 0 && seconds > 0 && seconds < 86400) {
             p->options.give_up_after = (minke_time_t)seconds * 1000000;
@@ -241,8 +243,7 @@ static bool read_arguments(program_t *p, int argc, char **argv, minke_address_t 
 int main(int argc, char **argv)
 {
     static program_t p = {.code = -1};
-    minke_address_t stun;
-    if (!read_arguments(&p, argc, argv, &stun)) {
+    if (!read_arguments(&p, argc, argv)) {
         fprintf(stderr, "usage: paste offer|answer [--stun IP:PORT] [--wait SECONDS]\n");
         return 2;
     }

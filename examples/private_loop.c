@@ -29,8 +29,8 @@ static void tell_addresses(minke_transport_t *transport)
         if (i->ifa_addr == NULL || (i->ifa_flags & IFF_UP) == 0) continue;
         if (i->ifa_addr->sa_family == AF_INET) memcpy(&system, i->ifa_addr, sizeof(struct sockaddr_in));
         if (i->ifa_addr->sa_family == AF_INET6) memcpy(&system, i->ifa_addr, sizeof(struct sockaddr_in6));
-        const bool of_link = system.ss_family == AF_INET6 &&
-                             IN6_IS_ADDR_LINKLOCAL(&((const struct sockaddr_in6 *)&system)->sin6_addr);
+        const bool of_link =
+            system.ss_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&((const struct sockaddr_in6 *)&system)->sin6_addr);
         if (!of_link && minke_address_from_sockaddr(&system, &all[n])) n++;
     }
     freeifaddrs(list);

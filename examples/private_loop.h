@@ -2,7 +2,8 @@
  * The sockets of private connections in a poll() loop, for paste.c and own_signalling.c: a private connection asks for
  * one UDP socket for each family and gives them back when it ends. Copy it together with private_loop.c.
  *
- *     private_loop_start --> { private_loop_turn --> private_loop_fds --> poll(private_loop_timeout) } --> private_loop_end
+ *     private_loop_start --> { private_loop_turn --> private_loop_fds --> poll(private_loop_timeout) } -->
+ * private_loop_end
  */
 #ifndef PRIVATE_LOOP_H
 #define PRIVATE_LOOP_H
