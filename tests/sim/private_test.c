@@ -291,6 +291,27 @@ static void test_what_is_gathered_first_is_one_text(void **state)
     }
 }
 
+/* Both are behind NATs: what the answerer sends is lost until the offerer has read the answer and sends too. */
+static void test_a_nat_stays_open_until_the_answer_has_come(void **state)
+{
+    (void)state;
+    scene_t s;
+    set_up(&s, 66, &plain);
+    s.gather_first = true;
+    s.give_up_after = 900 * SECOND;
+    s.answer_delay = 800 * SECOND;
+    offer(&s);
+    const sim_link_t closed = {.delay = 10 * MILLISECOND, .loss = 1};
+    sim_world_join(&s.world, s.offerer.endpoint, s.answerer.endpoint, &closed);
+    run(&s, 800 * SECOND);
+    assert_false(s.answerer.closed);
+    sim_world_join(&s.world, s.offerer.endpoint, s.answerer.endpoint, &plain);
+    run(&s, 100 * SECOND);
+    assert_up(&s);
+    assert_in_range(s.offerer.connected_at, 800 * SECOND, 803 * SECOND);
+    sim_world_free(&s.world);
+}
+
 /* A server that does not answer holds it up, but not for ever; neither does a socket that cannot be opened. */
 static void test_gathering_ends_without_a_stun_server(void **state)
 {
@@ -380,6 +401,7 @@ int main(void)
                                        cmocka_unit_test(test_without_an_answer_it_ends),
                                        cmocka_unit_test(test_another_certificate_than_described_is_refused),
                                        cmocka_unit_test(test_what_is_gathered_first_is_one_text),
+                                       cmocka_unit_test(test_a_nat_stays_open_until_the_answer_has_come),
                                        cmocka_unit_test(test_gathering_ends_without_a_stun_server),
                                        cmocka_unit_test(test_loss_delays_it),
                                        cmocka_unit_test(test_out_of_memory_leaves_nothing),
