@@ -262,14 +262,19 @@ typedef struct minke_private_options {
                          says so once its certificate is that of its description. Default NULL: nobody in particular */
     const minke_address_t *stun_servers; /**< asked for our address as the outside sees it; at most 8 of them */
     size_t stun_servers_n;               /**< default 0: only addresses of this machine are offered */
-    minke_time_t give_up_after;          /**< it must be up by then. Default 20 s for offers, 30 s for answers when 0 */
+    minke_time_t give_up_after;          /**< it must be up by then, and people who carry texts by hand take minutes.
+                                            Default 20 s for offers, 30 s for answers when 0 */
+    bool gather_first; /**< one text each way: the description is told when all our addresses are known, has them in
+                          it, and no candidate follows. Where a STUN server does not answer that is some 6 s later.
+                          Default false: at once, with candidates after it */
 } minke_private_options_t;
 
 /** Fills in every default, `size` included. */
 MINKE_API void minke_private_defaults(minke_private_options_t *options);
 
-/** The addresses of this machine's interfaces, ports ignored: what private connections offer to others, at most 16.
- * Tell them before the first, and when they change. */
+/** The addresses of this machine's interfaces (getifaddrs), ports ignored: what private connections offer to others, at
+ * most 16; loopback only where there is nothing else. Tell them before the first, and when they change: without, there
+ * are no candidates but those that STUN servers show. A host (minke/minke.h) does it for its own transport. */
 MINKE_API void minke_transport_local_addresses(minke_transport_t *transport, const minke_address_t *addresses,
                                                size_t n);
 
@@ -277,6 +282,7 @@ MINKE_API void minke_transport_local_addresses(minke_transport_t *transport, con
  * Begins a connection with a peer that can be told something, but not dialled (WebRTC, as between browsers). SIGNAL
  * events follow: the offer, then candidates; carry them over, and give minke_transport_signal what comes back, in the
  * order in which it came. Then CONNECTED, or CLOSED. Anything may carry them; who can change them can be the remote.
+ * With `gather_first` the offer is all that there is to carry, and the answer all that comes back.
  * @return as minke_transport_dial.
  */
 MINKE_API MINKE_MUST_USE int minke_transport_offer(minke_transport_t *transport, const minke_private_options_t *options,

@@ -284,11 +284,6 @@ minke_ice_credentials_view_t minke__ice_local(const minke_ice_agent_t *agent) { 
 
 uint32_t minke__ice_generation(const minke_ice_agent_t *agent) { return agent->generation; }
 
-bool minke__ice_is_checked(const minke_ice_agent_t *agent)
-{
-    return agent->full != NULL && minke__full_is_checked(agent->full);
-}
-
 size_t minke__ice_validated_pairs(const minke_ice_agent_t *agent)
 {
     if (agent->full != NULL) return minke__full_validated_pairs(agent);

@@ -112,8 +112,6 @@ uint32_t minke__ice_generation(const minke_ice_agent_t *agent);
 size_t minke__ice_pairs(const minke_ice_agent_t *agent, minke_path_t *paths, size_t capacity);
 /* How many of them a check of ours has validated. */
 size_t minke__ice_validated_pairs(const minke_ice_agent_t *agent);
-/* A check of the remote's has come in: it has our credentials, and what came with them. */
-bool minke__ice_is_checked(const minke_ice_agent_t *agent);
 
 /*
  * Full agents only. What is added may come in any order and at any time; after the end it is MINKE_ERROR_STATE.
@@ -143,6 +141,8 @@ MINKE_MUST_USE int minke__ice_add_remote(minke_ice_agent_t *agent, const minke_c
                                          minke_time_t now);
 /* It has signalled all it has, so that the best pair need not be waited for. More may come even so. */
 void minke__ice_end_of_remote(minke_ice_agent_t *agent, minke_time_t now);
+/* A check of the remote's has come in, so that it knows our credentials; of a lite one nothing is to be waited for. */
+bool minke__ice_remote_has_checked(const minke_ice_agent_t *agent);
 /* Of the selected pair: what our address is, as the remote sees it, and the remote's. False: none yet. */
 bool minke__ice_selected_types(const minke_ice_agent_t *agent, minke_candidate_type_t *local,
                                minke_candidate_type_t *remote);

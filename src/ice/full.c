@@ -178,6 +178,11 @@ minke_ice_stats_t minke__ice_stats(const minke_ice_agent_t *agent)
     return stats;
 }
 
+bool minke__ice_remote_has_checked(const minke_ice_agent_t *agent)
+{
+    return agent->full != NULL && (agent->full->remote_is_lite || minke__full_is_checked(agent->full));
+}
+
 /* What was tried, for people: whoever reads it has to guess at two NATs. */
 static void write_failure(const minke_ice_agent_t *agent, minke_writer_t *w)
 {

@@ -3,12 +3,11 @@
  *
  *   handshake   CHECKING only. No pair works within handshake_after: failed (RFC 8863: not earlier, whatever the state
  *               of the pairs; candidates may still come, and addresses show themselves).
- *   check       one per pair: 0.5 s from the first transmission to the second, then 1 s, then every 1.6 s, for as long
- *               as the handshake lasts, since a NAT lets the remote's checks in only after ours have gone out. To an
- *               address that was only seen, and once we are connected, seven times (RFC 8445 14.3, RFC 8489 6.2.1).
- *   gathering   gather.c
- *   slot        what is not urgent leaves 50 ms after the last such datagram at the earliest (Ta, RFC 8445 14.2): new
- *               pairs by priority, repeated checks and questions to servers by age, in turns.
+ *   check       one per pair: 0.5 s from the first transmission to the second, then 1 s, then every 1.6 s, after half a
+ *               minute every 10 s, for as long as the handshake lasts, since a NAT lets the remote's checks in only
+ * after ours have gone out. To an address that was only seen, and once we are connected, seven times (RFC 8445 14.3,
+ * RFC 8489 6.2.1). gathering   gather.c slot        what is not urgent leaves 50 ms after the last such datagram at the
+ * earliest (Ta, RFC 8445 14.2): new pairs by priority, repeated checks and questions to servers by age, in turns.
  *   nomination  nomination.c
  *   consent     CONNECTED only. A check on the selected pair 5 s, +-20 %, after the last answer; unanswered, again
  * after 1 to 2.5 s. No answer for consent_after: failed (RFC 7675 5.1). Data that comes in is not consent to send.
@@ -19,7 +18,11 @@ static const minke_time_t pace = 50 * 1000;
 static const minke_time_t first_wait = 500 * 1000;
 static const minke_time_t longest_wait = 1600 * 1000;
 
-enum { TRIES_MAX = 7 };
+/* Where people carry the answer it takes minutes. From the 25th try on, half a minute later, a check is there to keep
+ * our NAT open for the remote's, and what a remote IP may be sent without an answer (check_list.c) lasts. */
+static const minke_time_t patient_wait = 10 * 1000 * 1000;
+
+enum { TRIES_MAX = 7, HASTY_TRIES = 24 };
 
 static size_t write_check(const minke_ice_agent_t *agent, const minke_full_pair_t *pair, uint8_t *out, size_t capacity)
 {
@@ -50,6 +53,7 @@ static bool is_given_up(const minke_ice_agent_t *agent, const minke_full_pair_t 
 static minke_time_t next_try_at(const minke_full_pair_t *pair, minke_time_t now)
 {
     if (!pair->repeats) return MINKE_TIME_NEVER;
+    if (pair->tries > HASTY_TRIES) return minke__ice_later(now, patient_wait);
     const minke_time_t wait = pair->tries < 3 ? first_wait << (pair->tries - 1) : longest_wait;
     return minke__ice_later(now, wait < longest_wait ? wait : longest_wait);
 }

@@ -41,9 +41,14 @@ typedef struct minke_local_description {
     uint64_t max_message_size;  /* bytes that we can receive; 0: no limit */
 } minke_local_description_t;
 
-/* Always trickling: no candidates. MINKE_ERROR_INVALID: credentials or a mid out of range; MINKE_ERROR_NO_SPACE.
+/* Without candidates: see below. MINKE_ERROR_INVALID: credentials or a mid out of range; MINKE_ERROR_NO_SPACE.
  * Nothing is written then. The same description is the same text. */
 MINKE_MUST_USE int minke__sdp_write(const minke_local_description_t *description, minke_writer_t *out);
+
+/* Further lines of the same, where all is told at once: "a=candidate:..", and in the end that there are no more.
+ * MINKE_ERROR_NO_SPACE: nothing is written. */
+MINKE_MUST_USE int minke__sdp_write_candidate(const minke_candidate_t *candidate, minke_writer_t *out);
+MINKE_MUST_USE int minke__sdp_write_end_of_candidates(minke_writer_t *out);
 
 /* ---- the remote's */
 

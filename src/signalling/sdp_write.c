@@ -60,6 +60,13 @@ static bool is_valid(const minke_local_description_t *description)
            (mid.len == 0 || minke__sdp_is_mid(mid));
 }
 
+static int append(const minke_writer_t *text, minke_writer_t *out)
+{
+    if (text->failed || text->len > minke__writer_left(out)) return MINKE_ERROR_NO_SPACE;
+    minke__write_bytes(out, text->data, text->len);
+    return MINKE_OK;
+}
+
 int minke__sdp_write(const minke_local_description_t *description, minke_writer_t *out)
 {
     uint8_t text[MINKE_SDP_BYTES];
@@ -67,7 +74,23 @@ int minke__sdp_write(const minke_local_description_t *description, minke_writer_
     if (!is_valid(description)) return MINKE_ERROR_INVALID;
     write_session(description, &w);
     write_media(description, &w);
-    if (w.failed || w.len > minke__writer_left(out)) return MINKE_ERROR_NO_SPACE;
-    minke__write_bytes(out, text, w.len);
-    return MINKE_OK;
+    return append(&w, out);
+}
+
+int minke__sdp_write_candidate(const minke_candidate_t *candidate, minke_writer_t *out)
+{
+    uint8_t text[MINKE_CANDIDATE_TEXT_BYTES + 4];
+    minke_writer_t line = minke__writer(text, sizeof text);
+    minke__write_text(&line, "a=");
+    if (minke__candidate_text_write(candidate, &line) < 0) return MINKE_ERROR_NO_SPACE;
+    minke__write_text(&line, "\r\n");
+    return append(&line, out);
+}
+
+int minke__sdp_write_end_of_candidates(minke_writer_t *out)
+{
+    uint8_t text[32];
+    minke_writer_t line = minke__writer(text, sizeof text);
+    minke__write_text(&line, "a=end-of-candidates\r\n");
+    return append(&line, out);
 }

@@ -12,7 +12,8 @@ enum { OFFER_S = 20, ANSWER_S = 30, STUN_SERVERS_MAX = 8 };
 /* What browsers say too; a message of libp2p is never longer than 16 KiB. */
 enum { MESSAGE_SIZE_MAX = 262144 };
 #define HELLO_AFTER ((minke_time_t)20000)
-#define HELLO_UNCHECKED_AFTER ((minke_time_t)500000)
+/* An agent has no more of its own. */
+enum { CANDIDATES_MAX = 32 };
 
 void minke_private_defaults(minke_private_options_t *options)
 {
@@ -58,6 +59,7 @@ static int open_sockets(minke_transport_t *t, minke_connection_state_t *c)
         const minke_endpoint_socket_t *s = minke__endpoint_socket_new(t, &any, c->id);
         if (s == NULL) return MINKE_ERROR_NO_MEMORY;
         c->private_part->sockets[i] = s->id;
+        c->private_part->sockets_awaited++;
     }
     return MINKE_OK;
 }
@@ -82,6 +84,7 @@ void minke__private_socket_opened(minke_transport_t *t, minke_connection_state_t
                                   const minke_address_t *bound, minke_time_t now)
 {
     if (own_socket(c->private_part, socket) == NULL || c->phase >= MINKE_PHASE_CLOSING) return;
+    c->private_part->sockets_awaited--;
     if (c->phase == MINKE_PHASE_SOCKET) c->phase = MINKE_PHASE_ICE;
     const minke_address_t any = {.family = bound->family};
     if (t->local_addresses_n == 0) add_local(c, socket, &any, bound->port, now);
@@ -92,14 +95,15 @@ void minke__private_socket_opened(minke_transport_t *t, minke_connection_state_t
     }
 }
 
-void minke__private_socket_failed(minke_connection_state_t *c, minke_socket_t socket, const minke_close_t *failure,
-                                  minke_time_t now)
+void minke__private_socket_failed(minke_connection_state_t *c, minke_socket_t socket, bool was_open,
+                                  const minke_close_t *failure, minke_time_t now)
 {
     minke_private_t *p = c->private_part;
     minke_path_t path;
     minke_socket_t *own = own_socket(p, socket);
     if (own == NULL) return;
     *own = 0;
+    if (!was_open) p->sockets_awaited--;
     const bool in_use = minke__ice_selected(c->session->ice, &path) && path.socket == socket;
     if (in_use || (p->sockets[0] == 0 && p->sockets[1] == 0)) minke__connection_close(c, failure, now);
 }
@@ -158,6 +162,7 @@ static int start(minke_transport_t *t, minke_connection_state_t *c, const minke_
     const minke_ice_credentials_view_t local = minke__ice_local(c->session->ice);
     describe_us(t, c->private_part, &local);
     c->private_part->hello_at = MINKE_TIME_NEVER;
+    c->private_part->gather_first = options->gather_first;
     int error = open_sockets(t, c);
     for (size_t i = 0; error == MINKE_OK && i < options->stun_servers_n; i++) {
         error = minke__ice_add_server(c->session->ice, &options->stun_servers[i], now);
@@ -330,6 +335,28 @@ static bool tell(minke_connection_state_t *c, minke_signal_t signal, const minke
     return true;
 }
 
+static bool write_candidates(minke_connection_state_t *c, minke_writer_t *out)
+{
+    minke_candidate_t candidate;
+    while (minke__ice_next_local(c->session->ice, &candidate)) {
+        if (minke__sdp_write_candidate(&candidate, out) < 0) return false;
+    }
+    return minke__sdp_write_end_of_candidates(out) == MINKE_OK;
+}
+
+/* Everything in one text, for whoever carries it by hand. Addresses that STUN servers show after it are not told any
+ * more: the remote sees them when we check. */
+static bool tell_everything(minke_connection_state_t *c, minke_transport_event_t *event)
+{
+    minke_private_t *p = c->private_part;
+    char space[MINKE_SDP_BYTES + (CANDIDATES_MAX + 1) * (MINKE_CANDIDATE_TEXT_BYTES + 4)];
+    minke_writer_t w = minke__writer(space, sizeof space);
+    if (p->description_told || p->sockets_awaited > 0 || !minke__ice_gathering_done(c->session->ice)) return false;
+    p->description_told = true;
+    return write_description(c, &w) && write_candidates(c, &w) &&
+           tell(c, p->offerer ? MINKE_SIGNAL_OFFER : MINKE_SIGNAL_ANSWER, &w, event);
+}
+
 /* Once it is up the remote has no use for more candidates, and js-libp2p has stopped reading them. */
 bool minke__private_event(minke_connection_state_t *c, minke_transport_event_t *event)
 {
@@ -337,6 +364,7 @@ bool minke__private_event(minke_connection_state_t *c, minke_transport_event_t *
     char space[MINKE_SDP_BYTES];
     minke_writer_t w = minke__writer(space, sizeof space);
     if (c->phase >= MINKE_PHASE_OPEN) return false;
+    if (p->gather_first) return tell_everything(c, event);
     if (!p->description_told) {
         p->description_told = true;
         return write_description(c, &w) && tell(c, p->offerer ? MINKE_SIGNAL_OFFER : MINKE_SIGNAL_ANSWER, &w, event);
@@ -351,24 +379,25 @@ bool minke__private_event(minke_connection_state_t *c, minke_transport_event_t *
 
 /* ---- until DTLS can begin ---- */
 
+/* A ClientHello before the remote has our description would lie there until it comes, which is minutes where people
+ * carry it, and OpenSSL gives up after 27 s; everybody but Minke throws it away. The first check that fits our
+ * description shows that it has come; no time is lost, since the remote is not ready before that check is answered. */
 static bool may_begin(const minke_connection_state_t *c)
 {
     const minke_private_t *p = c->private_part;
     return p != NULL && c->phase < MINKE_PHASE_DTLS && p->described &&
-           minke__ice_state(c->session->ice) == MINKE_ICE_CONNECTED;
+           minke__ice_state(c->session->ice) == MINKE_ICE_CONNECTED &&
+           (p->offerer || !c->dtls_client || minke__ice_remote_has_checked(c->session->ice));
 }
 
-/* A pair may work before the answer is there: checks are answered without it. The remote's own check shows that it has
- * it; and libdatachannel (0.24) gives it to ICE a moment before it takes note of the fingerprint, so that on a busy
- * machine it refuses our certificate, "unknown CA", if we are quick. A remote that never checks gets its hello too. */
+/* libdatachannel (0.24) gives an answer to ICE a moment before it takes note of the fingerprint, so that on a busy
+ * machine it refuses our certificate, "unknown CA", if we are quick. */
 bool minke__private_is_ready(minke_connection_state_t *c, minke_time_t now)
 {
     minke_private_t *p = c->private_part;
     if (!may_begin(c)) return false;
     if (p->offerer || !c->dtls_client) return true;
-    const bool checked = minke__ice_is_checked(c->session->ice);
-    const minke_time_t at = now + (checked ? HELLO_AFTER : HELLO_UNCHECKED_AFTER);
-    if (at < p->hello_at) p->hello_at = at;
+    if (now + HELLO_AFTER < p->hello_at) p->hello_at = now + HELLO_AFTER;
     return now >= p->hello_at;
 }
 

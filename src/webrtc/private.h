@@ -7,7 +7,8 @@
  *   ICE      SIGNAL candidate ------------------> ICE
  *            answer, candidates <---------------- SIGNAL answer, SIGNAL candidate
  *            both check all pairs of addresses
- *   DTLS     server, if the answer says "active"  client; it begins as soon as a pair works
+ *   DTLS     server, if the answer says "active"  client; it begins when a pair works and a check of
+ *                                                         the offerer's shows that it has the answer
  *   SCTP
  *   OPEN     the channel "init" is opened and reset again; there is no Noise: who the remote is follows from who
  * carried the texts, and the fingerprint in them
@@ -36,6 +37,8 @@ typedef struct minke_private {
     bool offerer, described; /* described: the remote's description has been taken */
     bool description_told;   /* ours */
     minke_time_t hello_at;   /* NEVER: not known yet; see minke__private_is_ready */
+    bool gather_first;       /* it is told when all our candidates are known, and has them in it */
+    uint8_t sockets_awaited; /* asked for; neither open nor failed yet */
     minke_sdp_setup_t setup; /* ours */
     minke_ice_credentials_t local;
     uint64_t session_id;
@@ -55,11 +58,11 @@ void minke__private_sockets_close(minke_transport_t *transport, const minke_priv
 /* Of these the caller touches the connection afterwards. */
 void minke__private_socket_opened(minke_transport_t *transport, minke_connection_state_t *connection,
                                   minke_socket_t socket, const minke_address_t *bound, minke_time_t now);
-/* The socket is gone already. */
-void minke__private_socket_failed(minke_connection_state_t *connection, minke_socket_t socket,
+/* The socket is gone already. `was_open`: it had been told to be open before. */
+void minke__private_socket_failed(minke_connection_state_t *connection, minke_socket_t socket, bool was_open,
                                   const minke_close_t *failure, minke_time_t now);
 
-/* False: nothing to signal. */
+/* False: nothing to signal now. */
 bool minke__private_event(minke_connection_state_t *connection, minke_transport_event_t *event);
 /* ICE is up and the remote is described; the answerer's ClientHello also waits until the remote can take it. */
 bool minke__private_is_ready(minke_connection_state_t *connection, minke_time_t now);

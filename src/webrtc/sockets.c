@@ -117,10 +117,11 @@ void minke_transport_socket_failed(minke_transport_t *t, minke_socket_t id, cons
     if (s == NULL) return;
     minke_connection_state_t *c = s->dial != 0 ? minke__endpoint_connection(t, s->dial) : NULL;
     const minke_close_t failure = minke__close_reason(MINKE_LAYER_NETWORK, MINKE_ERROR_SYSTEM, reason);
+    const bool was_open = s->opened;
     free_socket(t, s);
     if (c == NULL) return;
     if (c->dial != NULL) minke__dial_socket_failed(t, c, id, &failure, now);
-    else if (c->private_part != NULL) minke__private_socket_failed(c, id, &failure, now);
+    else if (c->private_part != NULL) minke__private_socket_failed(c, id, was_open, &failure, now);
     else fail_connection(c, id, &failure, now);
     minke__endpoint_touch(t, c);
 }

@@ -144,6 +144,70 @@ else
     echo "examples: echo was not run, port 9090 is in use"
 fi
 
+# ---- private connections, their texts carried by hand
+
+# talks: what each side of paste types appears at the other, until one of them ends its input.
+talks() {
+    local offerer answerer good=0
+    rm -f left right
+    mkfifo left right
+    "$paste" offer <left >offer 2>offer.log 8>&- 9>&- &
+    offerer=$!
+    exec 8>left
+    comes_soon grep -q '^offer:' offer
+    "$paste" answer <right >answer 2>answer.log 8>&- 9>&- &
+    answerer=$!
+    exec 9>right
+    head -n 1 offer >&9
+    comes_soon grep -q '^answer:' answer
+    head -n 1 answer | fold -w 60 | sed 's/^/ /' | tr -d '\n' >&8 # as a chat may have indented it
+    echo >&8
+    comes_soon grep -q '^Connected' offer.log && comes_soon grep -q '^Connected' answer.log
+    echo "from the offerer" >&8
+    echo "from the answerer" >&9
+    comes_soon grep -q '^from the answerer$' offer && comes_soon grep -q '^from the offerer$' answer || good=1
+    exec 8>&- # the end of one is the end of both
+    ends_soon $offerer || good=1
+    ends_soon $answerer || good=1
+    exec 9>&-
+    return $good
+}
+refuses() { printf '%s\n' "$1" | ends_with_input 1 "$2" "$paste" "$3"; }
+ends_with_input() { # as `ends`, with an input
+    local code=$1 pattern=$2 got=0
+    shift 2
+    timeout 20 "$@" >ends.log 2>&1 || got=$?
+    [ "$got" -eq "$code" ] && grep -qE -- "$pattern" ends.log && return
+    sed "s/^/    code $got: /" ends.log
+    return 1
+}
+without_an_answer() { sleep 5 | ends_with_input 1 'no answer was pasted in time' "$paste" offer --wait 1; }
+
+name=paste paste=$build/examples/paste
+ok "two talk" talks
+ok "says what was cut" refuses "$(head -n 1 offer | cut -c 1-300)" 'was cut or changed' answer
+ok "says what was changed" refuses "$(head -n 1 offer | sed 's/^\(.\{99\}\)./\1_/')" 'was cut or changed' answer
+ok "knows whose line it is" refuses "$(head -n 1 offer)" 'for the other side' offer
+ok "knows what is no line" refuses "how are you?" 'something else' answer
+ok "wants a line" ends 1 'before the other' "$paste" answer
+ok "waits no longer than it must" without_an_answer
+ok "wants to know which side it is" ends 2 'usage: paste' "$paste"
+
+name=own_signalling own=$build/examples/own_signalling
+"$minke" relay --listen /ip4/127.0.0.1/tcp/0 >relay.log 2>&1 &
+listener=$!
+comes_soon grep -qs '^listening' relay.log
+relay=$(sed -n 's/^listening *//p' relay.log)
+ok "reserves" start "$own" listen "$relay/p2p-circuit"
+for _ in 1 2; do ok "is told hello, directly" ends 0 '^hello, directly' "$own" dial "$addr"; done
+ok "has seen who it was" comes_soon grep -q '^direct connection with 12D3' err
+ok "says that nobody serves it" ends 1 'the peer does not speak it' "$own" dial "$relay"
+ok "says that nobody is there" ends 1 '^relayed connection: ' "$own" dial "/ip4/127.0.0.1/tcp/1/p2p/${relay##*/}"
+kill -TERM $server
+ok "ends with 0" ends_soon $server
+kill $listener && wait $listener
+server='' listener=''
+
 # ---- dialling
 
 name=dial

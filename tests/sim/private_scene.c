@@ -57,6 +57,8 @@ static void take(private_scene_t *s, private_side_t *to, const private_signal_t 
     minke_private_defaults(&options);
     options.stun_servers = s->stun_servers;
     options.stun_servers_n = s->stun_servers_n;
+    options.give_up_after = s->give_up_after;
+    options.gather_first = s->gather_first;
     if (signal->signal == MINKE_SIGNAL_OFFER) {
         const int error = minke_transport_answer(to->endpoint->transport, &options, signal->text, strlen(signal->text),
                                                  s->world.now, &to->connection, &why);
@@ -128,6 +130,8 @@ void private_offer(private_scene_t *s)
     minke_private_defaults(&options);
     options.stun_servers = s->stun_servers;
     options.stun_servers_n = s->stun_servers_n;
+    options.give_up_after = s->give_up_after;
+    options.gather_first = s->gather_first;
     const int error =
         minke_transport_offer(s->offerer.endpoint->transport, &options, s->world.now, &s->offerer.connection);
     assert_true(error == MINKE_OK || s->may_fail);

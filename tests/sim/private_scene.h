@@ -30,6 +30,8 @@ typedef struct private_scene {
     minke_time_t signal_delay, answer_delay;
     const minke_address_t *stun_servers;
     size_t stun_servers_n;
+    minke_time_t give_up_after; /* 0: the default */
+    bool gather_first;
     size_t told_n; /* signals that private_run knows of */
     bool may_fail; /* a side is short of memory */
 } private_scene_t;

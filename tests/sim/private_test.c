@@ -69,13 +69,13 @@ static void test_the_hello_waits_for_the_remote(void **state)
     minke_connection_stats_t stats;
     set_up(&s, 11, &plain);
     s.answer_delay = 300 * MILLISECOND;
-    offer(&s);
-    run(&s, 250 * MILLISECOND);
+    private_offer(&s);
+    private_run(&s, 250 * MILLISECOND);
     const minke_transport_t *t = s.answerer.endpoint->transport;
     assert_int_equal(minke_transport_stats(t, s.answerer.connection, &stats), MINKE_OK);
     assert_true(stats.pairs_validated > 0);
     assert_int_equal(stats.bytes_sent, 0);
-    run(&s, 10 * SECOND);
+    private_run(&s, 10 * SECOND);
     assert_up(&s);
     assert_int_equal(minke_transport_stats(t, s.answerer.connection, &stats), MINKE_OK);
     assert_in_range(stats.dtls_at - stats.started_at, 300 * MILLISECOND, 450 * MILLISECOND);
@@ -145,6 +145,79 @@ static void test_dtls_that_does_not_pass_ends_it(void **state)
         assert_int_equal(sides[i]->close.layer, MINKE_LAYER_DTLS);
         if (strstr(sides[i]->close.text, "listener") != NULL) fail_msg("%s", sides[i]->close.text);
     }
+    sim_world_free(&s.world);
+}
+
+static size_t count(const char *text, const char *what)
+{
+    size_t n = 0;
+    for (; (text = strstr(text, what)) != NULL; text += strlen(what)) n++;
+    return n;
+}
+
+/* One text each way, and people who carry it: minutes between offer and answer. */
+static void test_what_is_gathered_first_is_one_text(void **state)
+{
+    (void)state;
+    static const minke_time_t delays[] = {0, 10 * SECOND, 100 * SECOND, 500 * SECOND};
+    for (unsigned i = 0; i < sizeof delays / sizeof delays[0]; i++) {
+        scene_t s;
+        set_up(&s, 60 + i, &plain);
+        s.gather_first = true;
+        s.give_up_after = 600 * SECOND;
+        s.answer_delay = delays[i];
+        private_offer(&s);
+        private_run(&s, 600 * SECOND);
+        assert_up(&s);
+        assert_int_equal(s.offerer.out_n, 1);
+        assert_int_equal(s.answerer.out_n, 1);
+        assert_int_equal(count(s.offerer.out[0].text, "\r\na=candidate:"), 1);
+        assert_non_null(strstr(s.offerer.out[0].text, " 192.0.2.1 "));
+        assert_int_equal(count(s.offerer.out[0].text, "\r\na=end-of-candidates\r\n"), 1);
+        assert_int_equal(count(s.answerer.out[0].text, "\r\na=candidate:"), 1);
+        talk(&s);
+        sim_world_free(&s.world);
+    }
+}
+
+/* Both are behind NATs: what the answerer sends is lost until the offerer has read the answer and sends too. */
+static void test_a_nat_stays_open_until_the_answer_has_come(void **state)
+{
+    (void)state;
+    scene_t s;
+    set_up(&s, 66, &plain);
+    s.gather_first = true;
+    s.give_up_after = 900 * SECOND;
+    s.answer_delay = 800 * SECOND;
+    private_offer(&s);
+    const sim_link_t closed = {.delay = 10 * MILLISECOND, .loss = 1};
+    sim_world_join(&s.world, s.offerer.endpoint, s.answerer.endpoint, &closed);
+    private_run(&s, 800 * SECOND);
+    assert_false(s.answerer.closed);
+    sim_world_join(&s.world, s.offerer.endpoint, s.answerer.endpoint, &plain);
+    private_run(&s, 100 * SECOND);
+    assert_up(&s);
+    assert_in_range(s.offerer.connected_at, 800 * SECOND, 803 * SECOND);
+    sim_world_free(&s.world);
+}
+
+/* A server that does not answer holds it up, but not for ever; neither does a socket that cannot be opened. */
+static void test_gathering_ends_without_a_stun_server(void **state)
+{
+    (void)state;
+    scene_t s;
+    const minke_address_t nobody = {.family = MINKE_FAMILY_IP4, .port = 3478, .ip = {192, 0, 2, 77}};
+    set_up(&s, 65, &plain);
+    s.gather_first = true;
+    s.stun_servers = &nobody;
+    s.stun_servers_n = 1;
+    private_offer(&s);
+    assert_int_equal(s.offerer.out_n, 0);
+    private_run(&s, 2 * SECOND);
+    assert_int_equal(s.offerer.out_n, 0);
+    private_run(&s, 18 * SECOND);
+    assert_int_equal(s.offerer.out_n, 1);
+    assert_up(&s);
     sim_world_free(&s.world);
 }
 
@@ -218,6 +291,9 @@ int main(void)
                                        cmocka_unit_test(test_without_an_answer_it_ends),
                                        cmocka_unit_test(test_another_certificate_than_described_is_refused),
                                        cmocka_unit_test(test_dtls_that_does_not_pass_ends_it),
+                                       cmocka_unit_test(test_what_is_gathered_first_is_one_text),
+                                       cmocka_unit_test(test_a_nat_stays_open_until_the_answer_has_come),
+                                       cmocka_unit_test(test_gathering_ends_without_a_stun_server),
                                        cmocka_unit_test(test_loss_delays_it),
                                        cmocka_unit_test(test_out_of_memory_leaves_nothing),
                                        cmocka_unit_test(test_what_cannot_be_used_is_refused)};

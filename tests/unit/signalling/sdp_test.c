@@ -78,6 +78,32 @@ static void writes_the_example(void **state)
     assert_memory_equal(text, example, 436);
 }
 
+static void writes_candidates_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    static const char line[] = "a=candidate:1 1 udp 2130706431 192.0.2.7 40000 typ host\r\n",
+                      end[] = "a=end-of-candidates\r\n";
+    const size_t line_len = sizeof line - 1, end_len = sizeof end - 1;
+    const minke_candidate_t candidate = {.type = MINKE_CANDIDATE_HOST,
+                                         .address = {.family = MINKE_FAMILY_IP4, .port = 40000, .ip = {192, 0, 2, 7}},
+                                         .priority = 2130706431,
+                                         .foundation = "1"};
+    char text[128];
+    for (size_t capacity = 0; capacity <= line_len; capacity++) {
+        minke_writer_t w = minke__writer(text, capacity);
+        assert_int_equal(minke__sdp_write_candidate(&candidate, &w),
+                         capacity < line_len ? MINKE_ERROR_NO_SPACE : MINKE_OK);
+        assert_int_equal(w.len, capacity < line_len ? 0 : line_len);
+    }
+    assert_memory_equal(text, line, line_len);
+    for (size_t capacity = 0; capacity <= end_len; capacity++) {
+        minke_writer_t w = minke__writer(text, capacity);
+        assert_int_equal(minke__sdp_write_end_of_candidates(&w), capacity < end_len ? MINKE_ERROR_NO_SPACE : MINKE_OK);
+        assert_int_equal(w.len, capacity < end_len ? 0 : end_len);
+    }
+    assert_memory_equal(text, end, end_len);
+}
+
 static void writes_answers(void **state)
 {
     (void)state;
@@ -487,6 +513,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_the_example),
+        cmocka_unit_test(writes_candidates_whole_or_not_at_all),
         cmocka_unit_test(writes_answers),
         cmocka_unit_test(writes_the_longest),
         cmocka_unit_test(reads_the_example),
