@@ -199,7 +199,7 @@ const cells = {
     await page.close();
   },
 
-  // Lines over the relay; and directly, once it speaks private webrtc.
+  // Lines over the relay at first, then directly.
   async 'examples/chat behind the relay'(t) {
     const chat = new Program(t.chat_program, ['--listen', '/ip4/127.0.0.1/udp/0/webrtc-direct',
       '--relay', t.relay.addresses.ws, '--page', `file://${PAGE}`]);
@@ -210,8 +210,10 @@ const cells = {
     await chat.says(/: from a page, over the relay$/);
     chat.type('from a terminal');
     await shows(page, '.lines p', 'from a terminal');
-    await page.locator('.path.direct, #again:not([hidden])').first().waitFor({ timeout: 25_000 });
+    await page.locator('.path.direct').first().waitFor({ timeout: 25_000 });
     const how = await page.innerText('#kind');
+    await say(page, 'and now directly');
+    await chat.says(/: and now directly$/);
     await page.close();
     check('exit code 0', await chat.stop() === 0);
     return how;
