@@ -55,11 +55,11 @@ int minke__origin_enter(minke_transport_t *t, const minke_address_t *remote, min
     return MINKE_OK;
 }
 
-void minke__origin_leave(minke_transport_t *t, minke_origin_t **held)
+void minke__origin_leave(minke_transport_t *t, minke_origin_t **origin)
 {
-    minke_origin_t *origin = *held;
-    *held = NULL;
-    if (origin == NULL || --origin->connections > 0) return;
-    minke__map_remove(&t->origins, &origin->node);
-    minke__free(&t->env, origin);
+    minke_origin_t *left = *origin;
+    *origin = NULL;
+    if (left == NULL || --left->connections > 0) return;
+    minke__map_remove(&t->origins, &left->node);
+    minke__free(&t->env, left);
 }
