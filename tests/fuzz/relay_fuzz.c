@@ -118,7 +118,7 @@ static void release(minke_carrier_t *carrier)
 static void serve(int owner, const minke_node_request_t *request)
 {
     switch (request->type) {
-    case MINKE_REQUEST_RESOLVE: minke__node_resolved(nodes[owner], request->attempt, NULL, 0, "none", now); break;
+    case MINKE_REQUEST_RESOLVE: minke__node_resolved(nodes[owner], request->attempt, NULL, NULL, 0, "none", now); break;
     case MINKE_REQUEST_CONNECT: carry(owner, request->attempt); break;
     case MINKE_REQUEST_RELEASE: release(request->carrier); break;
     case MINKE_REQUEST_CANCEL:
