@@ -4,10 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STUN_SERVERS_MAX = 8 };
-
 static const char *ca_file, *dns_servers;
-static minke_address_t stun_servers[STUN_SERVERS_MAX];
+static minke_address_t stun_servers[MINKE_STUN_SERVERS_MAX];
 static size_t stun_servers_n;
 
 /* 192.0.2.1:3478, [2001:db8::1]:3478 */
@@ -29,11 +27,11 @@ static bool read_address(const char *text, minke_address_t *out)
 
 static bool add_stun_server(const char *text)
 {
-    if (stun_servers_n == STUN_SERVERS_MAX || !read_address(text, &stun_servers[stun_servers_n])) {
+    if (stun_servers_n == MINKE_STUN_SERVERS_MAX || !read_address(text, &stun_servers[stun_servers_n])) {
         cli_complain(
             "--stun takes an address and a port, as in 192.0.2.1:3478 or [2001:db8::1]:3478, %d times at most, "
             "not '%s'",
-            STUN_SERVERS_MAX, text);
+            MINKE_STUN_SERVERS_MAX, text);
         return false;
     }
     stun_servers_n++;

@@ -41,9 +41,10 @@ typedef struct minke_host_options {
     const char *dns_servers; /**< whom to ask for names, such as "127.0.0.1:5353,[::1]:53", instead of the system's
                                 servers and without its search list; the hosts file counts in any case. Copied.
                                 Default NULL: the system's */
-    const minke_address_t *stun_servers; /**< asked for our address as others see it, when a private connection is made
-                                            (/p2p-circuit/webrtc): at most 8, copied. Default NULL: nobody is asked, and
-                                            peers behind NATs are found only from outside of them */
+    const minke_address_t
+        *stun_servers; /**< asked for our address as others see it, when a private connection is made
+                          (/p2p-circuit/webrtc): up to MINKE_STUN_SERVERS_MAX, copied. Default NULL: nobody is asked,
+                          and peers behind NATs are found only from outside of them */
     size_t stun_servers_n;
     minke_relay_options_t relay; /**< be a circuit relay, and its limits. Default: none, and those of a public one */
 } minke_host_options_t;

@@ -255,15 +255,19 @@ MINKE_API MINKE_MUST_USE int minke_transport_dial(minke_transport_t *transport, 
 
 /* ---- private connections: offer and answer ---- */
 
+/** How many STUN servers a private connection asks. */
+enum { MINKE_STUN_SERVERS_MAX = 8 };
+
 /** How a private connection is made. Fill it with minke_private_defaults. */
 typedef struct minke_private_options {
     size_t size;      /**< sizeof of this structure, set by minke_private_defaults */
     const char *peer; /**< who the remote is, base58btc: whoever carries its signals must know; minke_transport_peer
                          says so once its certificate is that of its description. Default NULL: nobody in particular */
-    const minke_address_t *stun_servers; /**< asked for our address as the outside sees it; at most 8 of them */
-    size_t stun_servers_n;               /**< default 0: only addresses of this machine are offered */
-    minke_time_t give_up_after;          /**< it must be up by then, and people who carry texts by hand take minutes.
-                                            Default 20 s for offers, 30 s for answers when 0 */
+    const minke_address_t
+        *stun_servers;          /**< asked for our address as the outside sees it; at most MINKE_STUN_SERVERS_MAX */
+    size_t stun_servers_n;      /**< default 0: only addresses of this machine are offered */
+    minke_time_t give_up_after; /**< it must be up by then, and people who carry texts by hand take minutes.
+                                   Default 20 s for offers, 30 s for answers when 0 */
     bool gather_first; /**< one text each way: the description is told when all our addresses are known, has them in
                           it, and no candidate follows. Where a STUN server does not answer that is some 6 s later.
                           Default false: at once, with candidates after it */

@@ -71,22 +71,11 @@ static void end_connection(minke_node_t *node, circuit_t *c)
     minke__bytes_disconnected(node->bytes, c->connection, &reason, node->now);
 }
 
-static bool flush(minke_node_t *node, circuit_t *c)
-{
-    const uint8_t *data;
-    for (size_t n; (n = minke__byte_queue_peek(&c->unsent, &data)) > 0;) {
-        const ssize_t taken = minke__link_write(node, c->stream->id, data, n);
-        if (taken <= 0) return false; /* WRITABLE follows, or the end */
-        minke__byte_queue_consume(&c->unsent, &node->env, (size_t)taken);
-    }
-    return true;
-}
-
 void minke__circuit_send(minke_node_t *node, minke_carrier_t *carrier)
 {
     circuit_t *c = (circuit_t *)(void *)carrier;
     uint8_t piece[PIECE];
-    while (c->stream != NULL && flush(node, c)) {
+    while (c->stream != NULL && minke__link_flush(node, c->stream->id, &c->unsent)) {
         const size_t n = minke__bytes_transmit(node->bytes, c->connection, piece, sizeof piece, node->now);
         if (n == 0) return;
         const ssize_t taken = minke__link_write(node, c->stream->id, piece, n);
@@ -128,7 +117,7 @@ void minke__circuit_release(minke_node_t *node, minke_carrier_t *carrier)
     circuit_t *c = (circuit_t *)(void *)carrier;
     minke_node_stream_t *s = c->stream;
     if (s != NULL) {
-        if (flush(node, c)) (void)minke__link_finish(node, s->id);
+        if (minke__link_flush(node, s->id, &c->unsent)) (void)minke__link_finish(node, s->id);
         else (void)minke__link_reset(node, s->id, 0);
         minke__node_drain(node, s);
     }

@@ -83,7 +83,7 @@ bool minke__node_event(minke_node_t *node, const minke_transport_event_t *from, 
     case MINKE_TRANSPORT_STREAM_READABLE:
     case MINKE_TRANSPORT_STREAM_WRITABLE: return minke__node_stream_changed(node, from, event);
     case MINKE_TRANSPORT_STREAM_CLOSED: return minke__node_stream_closed(node, from, event);
-    case MINKE_TRANSPORT_SIGNAL: (void)minke__signalling_signal(node, from); return false;
+    case MINKE_TRANSPORT_SIGNAL: minke__signalling_signal(node, from); return false;
     case MINKE_TRANSPORT_SOCKET_OPEN:
     case MINKE_TRANSPORT_SOCKET_CLOSE: break; /* the driver's */
     }

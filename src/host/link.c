@@ -14,6 +14,17 @@ ssize_t minke__link_write(minke_node_t *node, minke_stream_t stream, const void 
     return minke_transport_write(node->transport, stream, data, len, node->now);
 }
 
+bool minke__link_flush(minke_node_t *node, minke_stream_t stream, minke_byte_queue_t *queue)
+{
+    const uint8_t *data;
+    for (size_t n; (n = minke__byte_queue_peek(queue, &data)) > 0;) {
+        const ssize_t taken = minke__link_write(node, stream, data, n);
+        if (taken <= 0) return false;
+        minke__byte_queue_consume(queue, &node->env, (size_t)taken);
+    }
+    return true;
+}
+
 ssize_t minke__link_peek(const minke_node_t *node, minke_stream_t stream, const uint8_t **data)
 {
     if (minke__is_bytes_id(stream)) return minke__bytes_peek(node->bytes, stream, data);

@@ -23,6 +23,8 @@ int minke__link_close(minke_node_t *node, minke_connection_t below, const char *
 const minke_peer_id_t *minke__link_peer(const minke_node_t *node, minke_connection_t below);
 /* Whose memory: NULL when stale. */
 const minke_env_t *minke__link_env(const minke_node_t *node, minke_connection_t below);
+/* Writes what is in the queue, as far as it goes. False: some is left; WRITABLE follows, or the end. */
+bool minke__link_flush(minke_node_t *node, minke_stream_t stream, minke_byte_queue_t *queue);
 /* May data follow a proposal at once? */
 bool minke__link_is_eager(const minke_node_t *node, minke_connection_t below);
 /* What the node hangs on connections and streams. Setting is ignored for stale numbers, which have NULL. */

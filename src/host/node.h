@@ -103,8 +103,6 @@ typedef struct minke_node_text {
     char text[]; /* terminated */
 } minke_node_text_t;
 
-enum { MINKE_STUN_SERVERS_MAX = 8 };
-
 struct minke_node {
     minke_env_t env;
     minke_transport_t *transport;

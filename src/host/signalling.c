@@ -9,11 +9,9 @@
 
 #define SECOND ((minke_time_t)1000000)
 
-/* Who signals on and on costs this much: js and browsers need some ten candidates. */
-/* Our descriptions and candidates are shorter than OWN_MESSAGE_MAX by far. */
 enum {
-    OWN_MESSAGE_MAX = 2048,
-    MESSAGES_MAX = 256,
+    OWN_MESSAGE_MAX = 2048, /* our descriptions and candidates are shorter by far */
+    MESSAGES_MAX = 256,     /* of who signals on and on: js and browsers need some ten candidates */
     SESSIONS_MAX = 32,
     SESSIONS_OF_PEER_MAX = 2,
     CIRCUIT_KEPT_S = 15,
@@ -80,13 +78,14 @@ static size_t count(const minke_node_t *node, minke_connection_t circuit)
     return n;
 }
 
-/* Circuits are closed by time, and only those that a dial was made for. */
+/* Circuits are closed by time, and only those that a dial was made for and nobody else uses. */
 static void close_circuit(minke_node_t *node, minke_node_timer_t *timer)
 {
     session_t *x = MINKE_CONTAINER(timer, session_t, timer);
     const minke_node_connection_t *c = minke__node_connection(node, x->circuit);
     x->circuit = 0;
-    if (c != NULL && c->relayed && c->dial != NULL && c->dial->quiet && c->user == NULL) {
+    if (c != NULL && c->relayed && c->dial != NULL && c->dial->quiet && c->user == NULL &&
+        minke__list_empty(&c->streams)) {
         (void)minke__link_close(node, c->below, "there is a direct connection now");
     }
     free_if_over(node, x);
@@ -128,20 +127,14 @@ static bool attach(minke_node_t *node, session_t *x, minke_connection_t below)
 
 static void flush(minke_node_t *node, session_t *x)
 {
-    const uint8_t *data;
     if (x->stream == NULL || minke__node_stream_waits(node, x->stream)) return;
-    for (size_t n; (n = minke__byte_queue_peek(&x->unsent, &data)) > 0;) {
-        const ssize_t taken = minke__link_write(node, x->stream->id, data, n);
-        if (taken <= 0) return;
-        minke__byte_queue_consume(&x->unsent, &node->env, (size_t)taken);
-    }
+    (void)minke__link_flush(node, x->stream->id, &x->unsent);
 }
 
-bool minke__signalling_signal(minke_node_t *node, const minke_transport_event_t *from)
+void minke__signalling_signal(minke_node_t *node, const minke_transport_event_t *from)
 {
     session_t *x = find(node, from->connection);
-    if (x == NULL) return false;
-    if (x->stream == NULL) return true; /* the remote has heard enough */
+    if (x == NULL || x->stream == NULL) return; /* the remote has heard enough */
     uint8_t space[MINKE_SIGNALLING_PREFIX_MAX + OWN_MESSAGE_MAX];
     minke_writer_t w = minke__writer(space, sizeof space);
     const minke_signalling_message_t message = {.type = (minke_signalling_type_t)from->signal,
@@ -151,7 +144,6 @@ bool minke__signalling_signal(minke_node_t *node, const minke_transport_event_t 
         (void)minke__link_reset(node, x->stream->id, 0);
     }
     flush(node, x);
-    return true;
 }
 
 /* ---- in */

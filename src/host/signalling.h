@@ -22,8 +22,8 @@ void minke__signalling_dial(minke_node_t *node, minke_node_attempt_t *attempt, m
 /* The attempt is over. */
 void minke__signalling_forget(minke_node_t *node, minke_node_attempt_t *attempt);
 
-/* For events.c. False: a connection that nobody here knows of. */
-bool minke__signalling_signal(minke_node_t *node, const minke_transport_event_t *from);
+/* For events.c; signals of connections that nobody here knows of are dropped. */
+void minke__signalling_signal(minke_node_t *node, const minke_transport_event_t *from);
 void minke__signalling_connected(minke_node_t *node, minke_connection_t below);
 /* True: it never came up, and the application has not been told of it. */
 bool minke__signalling_closed(minke_node_t *node, minke_connection_t below);

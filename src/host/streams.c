@@ -66,12 +66,7 @@ void minke__node_stream_free(minke_node_t *node, minke_node_stream_t *s)
 
 static void flush_negotiation(minke_node_t *node, minke_node_stream_t *s)
 {
-    const uint8_t *data;
-    for (size_t n; (n = minke__byte_queue_peek(&s->negotiation_out, &data)) > 0;) {
-        const ssize_t taken = minke__link_write(node, s->id, data, n);
-        if (taken <= 0) return; /* the rest when the stream is writable again */
-        minke__byte_queue_consume(&s->negotiation_out, &node->env, (size_t)taken);
-    }
+    (void)minke__link_flush(node, s->id, &s->negotiation_out);
 }
 
 bool minke__node_stream_waits(const minke_node_t *node, const minke_node_stream_t *s)

@@ -71,12 +71,8 @@ int minke_transport_dial(minke_transport_t *t, const char *const *multiaddrs, si
     minke_connection_state_t *c;
     if (version < 0 || version > 2 || count < 1 || count > MINKE_DIAL_ADDRESSES_MAX) return MINKE_ERROR_INVALID;
     int error = minke__dial_plan(&plan, multiaddrs, count);
+    if (error == MINKE_OK) error = minke__endpoint_has_room(t);
     if (error < 0) return error;
-    if (t->connections.count >= t->options.connections_max) return MINKE_ERROR_LIMIT;
-    if (minke__account_is_crowded(&t->account)) {
-        t->counters.memory_refused++;
-        return MINKE_ERROR_LIMIT;
-    }
     error = make_connection(t, &plan.peer, now, &c);
     if (error < 0) return error;
     error = minke__dial_start(t, c, &plan, version, now);

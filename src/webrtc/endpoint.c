@@ -154,6 +154,14 @@ void minke__endpoint_touch(minke_transport_t *t, minke_connection_state_t *c)
     append_once(&t->to_tell, &c->to_tell);
 }
 
+int minke__endpoint_has_room(minke_transport_t *t)
+{
+    if (t->connections.count >= t->options.connections_max) return MINKE_ERROR_LIMIT;
+    if (!minke__account_is_crowded(&t->account)) return MINKE_OK;
+    t->counters.memory_refused++;
+    return MINKE_ERROR_LIMIT;
+}
+
 minke_connection_t minke__endpoint_reserve(minke_transport_t *t)
 {
     /* Any object will do until the connection exists; nobody knows the id yet. */

@@ -68,6 +68,8 @@ void minke__endpoint_session_remove(minke_transport_t *transport, minke_ice_sess
 /* Puts a new connection, with its session if it has one, into all tables; on failure frees both. The
  * caller gives a dial its attempts and touches it. */
 MINKE_MUST_USE int minke__endpoint_add(minke_transport_t *transport, minke_connection_state_t *connection);
+/* For connections that we begin. MINKE_ERROR_LIMIT: connections_max, or memory is short, which is counted. */
+MINKE_MUST_USE int minke__endpoint_has_room(minke_transport_t *transport);
 /* An id for a connection that is about to be made; give it back with minke__handles_remove if that fails. */
 minke_connection_t minke__endpoint_reserve(minke_transport_t *transport);
 void minke__endpoint_remove(minke_transport_t *transport, minke_connection_state_t *connection);

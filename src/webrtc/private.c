@@ -8,7 +8,7 @@
 #define SECOND ((minke_time_t)1000000)
 
 /* spec/webrtc-private.md 9 */
-enum { OFFER_S = 20, ANSWER_S = 30, STUN_SERVERS_MAX = 8 };
+enum { OFFER_S = 20, ANSWER_S = 30 };
 /* What browsers say too; a message of libp2p is never longer than 16 KiB. */
 enum { MESSAGE_SIZE_MAX = 262144 };
 #define HELLO_AFTER ((minke_time_t)20000)
@@ -113,17 +113,10 @@ void minke__private_socket_failed(minke_connection_state_t *c, minke_socket_t so
 static int read_options(const minke_private_options_t *options, minke_peer_id_t *peer)
 {
     *peer = (minke_peer_id_t){0};
-    if (options->size != sizeof *options || options->stun_servers_n > STUN_SERVERS_MAX) return MINKE_ERROR_INVALID;
+    if (options->size != sizeof *options || options->stun_servers_n > MINKE_STUN_SERVERS_MAX)
+        return MINKE_ERROR_INVALID;
     if (options->peer == NULL) return MINKE_OK;
     return minke__peer_id_parse(options->peer, strlen(options->peer), peer) ? MINKE_OK : MINKE_ERROR_INVALID;
-}
-
-static int check_limits(minke_transport_t *t)
-{
-    if (t->connections.count >= t->options.connections_max) return MINKE_ERROR_LIMIT;
-    if (!minke__account_is_crowded(&t->account)) return MINKE_OK;
-    t->counters.memory_refused++;
-    return MINKE_ERROR_LIMIT;
 }
 
 static minke_connection_state_t *new_connection(minke_transport_t *t, const minke_private_options_t *options,
@@ -178,7 +171,7 @@ int minke_transport_offer(minke_transport_t *t, const minke_private_options_t *o
 {
     minke_peer_id_t peer;
     int error = read_options(options, &peer);
-    if (error == MINKE_OK) error = check_limits(t);
+    if (error == MINKE_OK) error = minke__endpoint_has_room(t);
     if (error < 0) return error;
     minke_connection_state_t *c = new_connection(t, options, &peer, NULL, now);
     if (c == NULL) return MINKE_ERROR_NO_MEMORY;
@@ -231,11 +224,11 @@ int minke_transport_answer(minke_transport_t *t, const minke_private_options_t *
     minke_remote_description_t remote;
     const char *wrong = NULL;
     int error = read_options(options, &peer);
-    if (error == MINKE_OK) error = check_limits(t);
+    if (error == MINKE_OK) error = minke__endpoint_has_room(t);
     if (error == MINKE_OK && t->handshakes >= t->options.handshakes_max) error = MINKE_ERROR_LIMIT;
     if (error == MINKE_OK) error = minke__sdp_read(MINKE_SDP_OFFER, (const uint8_t *)offer, len, &remote, &wrong);
     if (why != NULL) *why = wrong;
-    if (error < 0) return error == MINKE_ERROR_TOO_LARGE ? MINKE_ERROR_MALFORMED : error;
+    if (error != MINKE_OK) return error == MINKE_ERROR_TOO_LARGE ? MINKE_ERROR_MALFORMED : error;
     minke_connection_state_t *c = new_connection(t, options, &peer, &remote, now);
     if (c == NULL) return MINKE_ERROR_NO_MEMORY;
     error = minke__endpoint_add(t, c);
