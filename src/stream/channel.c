@@ -28,17 +28,20 @@ static void set_bit(uint64_t *words, uint16_t id, bool value)
     else words[id / 2 / 64] &= ~bit;
 }
 
-int minke__channel_free_id(const minke_mux_t *mux)
+/* The ids go round. A remote that has just confirmed a reset may hold the id a little longer, and pion ends the
+ * connection over one that comes back too soon (go-libp2p 0.51, under load). */
+int minke__channel_next_id(minke_mux_t *mux)
 {
-    uint32_t limit = minke__sctp_streams_out(mux->sctp);
-    if (limit > MINKE_MUX_IDS_MAX) limit = MINKE_MUX_IDS_MAX;
-    for (uint32_t word = 0; word < MINKE_MUX_ID_WORDS; word++) {
-        const uint64_t taken = mux->busy[word] | mux->retired[word];
-        if (taken == UINT64_MAX) continue;
-        uint32_t index = 0;
-        while ((taken >> index & 1) != 0) index++;
-        const uint32_t id = (word * 64 + index) * 2 + (mux->options.dtls_client ? 0 : 1);
-        return id < limit ? (int)id : -1;
+    uint32_t ids_n = minke__sctp_streams_out(mux->sctp);
+    if (ids_n > MINKE_MUX_IDS_MAX) ids_n = MINKE_MUX_IDS_MAX;
+    const uint32_t parity = mux->options.dtls_client ? 0 : 1;
+    const uint32_t indices_n = (ids_n + 1 - parity) / 2;
+    for (uint32_t step = 0; step < indices_n; step++) {
+        const uint32_t index = (mux->next_index + step) % indices_n;
+        const uint64_t taken = mux->busy[index / 64] | mux->retired[index / 64];
+        if ((taken >> index % 64 & 1) != 0) continue;
+        mux->next_index = index + 1;
+        return (int)(index * 2 + parity);
     }
     return -1;
 }
@@ -152,7 +155,7 @@ void minke__channel_close(minke_mux_t *mux, minke_channel_t *channel)
 
 int minke__mux_open_init(minke_mux_t *mux)
 {
-    const int id = minke__channel_free_id(mux);
+    const int id = minke__channel_next_id(mux);
     minke_channel_t *channel = id >= 0 ? minke__channel_new(mux, (uint16_t)id) : NULL;
     if (channel == NULL) return id < 0 ? MINKE_ERROR_LIMIT : MINKE_ERROR_NO_MEMORY;
     channel->init = true;

@@ -71,8 +71,8 @@ typedef struct minke_channel {
 minke_channel_t *minke__channel_find(minke_mux_t *mux, uint16_t id);
 /* In phase OPEN, for any id that has no record. NULL: out of memory. */
 minke_channel_t *minke__channel_new(minke_mux_t *mux, uint16_t id);
-/* The lowest free id of ours, or -1. */
-int minke__channel_free_id(const minke_mux_t *mux);
+/* The next free id of ours after the one used last, or -1. */
+int minke__channel_next_id(minke_mux_t *mux);
 /* Forgets everything, without a word to anyone. */
 void minke__channel_release(minke_mux_t *mux, minke_channel_t *channel);
 /* Room for one more record: there is a bound on those that wait for resets. */

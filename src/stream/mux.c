@@ -201,7 +201,7 @@ int minke__mux_open(minke_mux_t *mux, minke_mux_stream_t **stream)
     if (mux->failed) return MINKE_ERROR_CONNECTION_CLOSED;
     if (mux->sctp == NULL || !minke__sctp_may_send(mux->sctp)) return MINKE_ERROR_STATE;
     if (mux->outbound_n >= mux->options.outbound_max) return MINKE_ERROR_LIMIT;
-    const int id = minke__channel_free_id(mux);
+    const int id = minke__channel_next_id(mux);
     if (id < 0) return MINKE_ERROR_LIMIT;
     if (minke__account_room(mux->env->account) == 0) {
         mux->env->counters->memory_streams_refused++;

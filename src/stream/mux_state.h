@@ -49,6 +49,7 @@ struct minke_mux {
     minke_time_t memory_at;
     uint64_t busy[MINKE_MUX_ID_WORDS];    /* ids of ours by half their value: with a record */
     uint64_t retired[MINKE_MUX_ID_WORDS]; /* never again */
+    uint32_t next_index;                  /* where the search for a free id of ours begins: half its value */
     size_t unread;
     size_t unsent;
     uint32_t inbound_n, outbound_n; /* streams */

@@ -289,7 +289,7 @@ async function streams_in_sequence(link) {
   const ids = state.ids.size > 0 ? `${state.ids.size} ids up to ${highest}, ` : '';
   const gap = `longest gap ${milliseconds(state.longest_gap)} at the ${state.longest_at}`;
   const facts = `${count}${how} in ${(took / 1000).toFixed(1)} s, ${ids}${gap}`;
-  check(highest < 256, `ids are not reused: ${facts}`);
+  check(highest < 1024, `ids are not reused: ${facts}`);
   const limit = link.params.longest_gap;
   check(limit == null || state.longest_gap <= limit, `stalled for over ${limit} ms: ${facts}`);
   return facts;

@@ -210,7 +210,7 @@ static void test_streams_in_sequence(void **state)
             if (id > highest) highest = id;
             run(lab, 1);
         }
-        assert_true(highest <= (lossy ? 400 : 8));
+        assert_in_range(highest, 2 * 400 - 2, 2 * 400 + 2); /* none comes back while others were never used */
         settle_down(lab);
         assert_int_equal(minke__mux_stats(lab->muxes[0]).retired, 0);
         lab_free(lab);
@@ -252,7 +252,6 @@ static void test_init_channel(void **state)
             assert_int_equal(minke__mux_stats(lab->muxes[by]).retired, 0);
             assert_int_equal(minke__mux_stats(lab->muxes[1]).inbound, 0);
             start(lab->muxes[0], &lab->random, &jobs[0], 10);
-            assert_int_equal(minke__mux_stream_channel(jobs[0].stream), 0);
             run(lab, 1);
             lab_free(lab);
         }
