@@ -84,11 +84,11 @@ static void complete(minke_dtls_t *dtls, minke_time_t now)
     const uint64_t sequence = handshake->next_sequence[1];
     const uint64_t nonce = handshake->finished_nonce + (sequence - handshake->finished_sequence);
     if (!handshake->certificate_seen ||
-        !minke__dtls_keys_derive(&dtls->keys, &dtls->context->algorithms, handshake->ssl) ||
-        !minke__dtls_keys_start(&dtls->keys, sequence, nonce)) {
+        !minke__dtls_keys_derive(&dtls->keys, &dtls->context->algorithms, handshake->ssl)) {
         minke__dtls_end(dtls, now, MINKE_ERROR_CRYPTO, false, "the keys of the handshake cannot be used", NULL);
         return;
     }
+    minke__dtls_keys_start(&dtls->keys, sequence, nonce);
     dtls->suite = dtls->keys.suite;
     memcpy(dtls->remote_fingerprint, handshake->fingerprint, sizeof dtls->remote_fingerprint);
     dtls->last_flight.kept = !dtls->client; /* in a full handshake the server speaks last */

@@ -29,6 +29,7 @@ void minke__dtls_algorithms_free(minke_dtls_algorithms_t *algorithms)
     EVP_CIPHER_free(algorithms->aes_128_gcm);
     EVP_CIPHER_free(algorithms->aes_256_gcm);
     EVP_CIPHER_free(algorithms->chacha20_poly1305);
+    minke__dtls_ciphers_free(&algorithms->ciphers);
     *algorithms = (minke_dtls_algorithms_t){0};
 }
 
@@ -82,14 +83,13 @@ static bool derive_key_block(SSL *ssl, EVP_KDF *prf, uint8_t *block, size_t len)
     return ok;
 }
 
-static bool set_key(minke_dtls_key_t *key, const suite_t *suite, const uint8_t *bytes, const uint8_t *iv, bool write)
+static void set_key(minke_dtls_key_t *key, const suite_t *suite, const uint8_t *bytes, const uint8_t *iv)
 {
     memcpy(key->iv, iv, suite->iv_len);
-    key->cipher = EVP_CIPHER_CTX_new();
-    return key->cipher != NULL && EVP_CipherInit_ex2(key->cipher, suite->cipher, bytes, NULL, write, NULL) == 1;
+    memcpy(key->bytes, bytes, suite->key_len);
 }
 
-bool minke__dtls_keys_derive(minke_dtls_keys_t *keys, const minke_dtls_algorithms_t *algorithms, SSL *ssl)
+bool minke__dtls_keys_derive(minke_dtls_keys_t *keys, minke_dtls_algorithms_t *algorithms, SSL *ssl)
 {
     uint8_t block[2 * KEY_MAX + 2 * CHACHA_IV];
     suite_t suite;
@@ -102,29 +102,50 @@ bool minke__dtls_keys_derive(minke_dtls_keys_t *keys, const minke_dtls_algorithm
     minke_dtls_key_t *client_key = server ? &keys->read : &keys->write;
     minke_dtls_key_t *server_key = server ? &keys->write : &keys->read;
     const uint8_t *ivs = block + 2 * suite.key_len;
-    const bool ok = set_key(client_key, &suite, block, ivs, !server) &&
-                    set_key(server_key, &suite, block + suite.key_len, ivs + suite.iv_len, server);
+    keys->ciphers = &algorithms->ciphers;
+    keys->algorithm = suite.cipher;
+    set_key(client_key, &suite, block, ivs);
+    set_key(server_key, &suite, block + suite.key_len, ivs + suite.iv_len);
     OPENSSL_cleanse(block, sizeof block);
-    if (!ok) minke__dtls_keys_free(keys);
-    return ok;
+    return true;
 }
 
 void minke__dtls_keys_free(minke_dtls_keys_t *keys)
 {
-    EVP_CIPHER_CTX_free(keys->write.cipher);
-    EVP_CIPHER_CTX_free(keys->read.cipher);
+    minke__dtls_cipher_give_back(keys->ciphers, &keys->write);
+    minke__dtls_cipher_give_back(keys->ciphers, &keys->read);
     OPENSSL_cleanse(keys, sizeof *keys);
 }
 
-bool minke__dtls_keys_start(minke_dtls_keys_t *keys, uint64_t sequence, uint64_t nonce)
+void minke__dtls_keys_start(minke_dtls_keys_t *keys, uint64_t sequence, uint64_t nonce)
 {
     keys->next_sequence = sequence;
+    keys->nonce_ahead = nonce - sequence;
+}
+
+/* GCM: OpenSSL counts the nonces from here on. They follow from the records' numbers, so a key that was parked goes on
+ * where it was, and where it failed in between it has skipped some: none is ever used twice. */
+static bool set_nonce(minke_dtls_keys_t *keys, minke_dtls_key_t *key, bool write)
+{
+    minke_writer_t w = minke__writer(key->iv + GCM_SALT, GCM_EXPLICIT);
     if (keys->explicit_len == 0) return true;
-    minke_writer_t w = minke__writer(keys->write.iv + GCM_SALT, GCM_EXPLICIT);
-    minke__write_u64(&w, nonce);
+    minke__write_u64(&w, keys->next_sequence + keys->nonce_ahead);
     /* -1: salt and counter, not the salt alone with a random counter. */
-    return EVP_CIPHER_CTX_ctrl(keys->write.cipher, EVP_CTRL_AEAD_SET_IV_FIXED, -1, keys->write.iv) == 1 &&
-           EVP_CIPHER_CTX_ctrl(keys->read.cipher, EVP_CTRL_AEAD_SET_IV_FIXED, GCM_SALT, keys->read.iv) == 1;
+    return EVP_CIPHER_CTX_ctrl(key->cipher, EVP_CTRL_AEAD_SET_IV_FIXED, write ? -1 : GCM_SALT, key->iv) == 1;
+}
+
+static bool take_cipher(minke_dtls_keys_t *keys, minke_dtls_key_t *key, bool write)
+{
+    if (keys->ciphers == NULL || !minke__dtls_cipher_take(keys->ciphers, key, keys->algorithm, write)) return false;
+    if (set_nonce(keys, key, write)) return true;
+    minke__dtls_cipher_give_back(keys->ciphers, key);
+    return false;
+}
+
+static inline bool have_cipher(minke_dtls_keys_t *keys, minke_dtls_key_t *key, bool write)
+{
+    key->used = true;
+    return key->cipher != NULL || take_cipher(keys, key, write);
 }
 
 /* RFC 5246 6.2.3.3: epoch and sequence number, type, version, a length. */
@@ -184,10 +205,11 @@ static bool chacha_open(const minke_dtls_key_t *key, const uint8_t *header, uint
 
 size_t minke__dtls_keys_seal(minke_dtls_keys_t *keys, uint8_t type, uint8_t *record, size_t len)
 {
-    const minke_dtls_key_t *key = &keys->write;
+    minke_dtls_key_t *key = &keys->write;
     uint8_t *body = record + MINKE_DTLS_HEADER_BYTES;
     const size_t body_len = keys->explicit_len + len + MINKE_DTLS_TAG_BYTES;
-    if (key->cipher == NULL || keys->next_sequence > SEQUENCE_MAX || len > MINKE_DTLS_PLAINTEXT_MAX) return 0;
+    if (keys->next_sequence > SEQUENCE_MAX || len > MINKE_DTLS_PLAINTEXT_MAX) return 0;
+    if (!have_cipher(keys, key, true)) return 0;
     minke__dtls_record_write_header(record, type, 1, keys->next_sequence++, body_len);
     const bool sealed = keys->explicit_len > 0 ? gcm_record(key, record, body, body_len, GCM_EXPLICIT + len)
                                                : chacha_seal(key, record, body, len);
@@ -196,10 +218,10 @@ size_t minke__dtls_keys_seal(minke_dtls_keys_t *keys, uint8_t type, uint8_t *rec
 
 uint8_t *minke__dtls_keys_open(minke_dtls_keys_t *keys, const minke_dtls_record_t *record, size_t *len)
 {
-    const minke_dtls_key_t *key = &keys->read;
+    minke_dtls_key_t *key = &keys->read;
     const size_t overhead = keys->explicit_len + (size_t)MINKE_DTLS_TAG_BYTES;
     uint8_t *plaintext = record->body + keys->explicit_len;
-    if (key->cipher == NULL || record->body_len < overhead) return NULL;
+    if (record->body_len < overhead || !have_cipher(keys, key, false)) return NULL;
     *len = record->body_len - overhead;
     const bool opened = keys->explicit_len > 0
                             ? gcm_record(key, record->data, record->body, record->body_len, record->body_len)

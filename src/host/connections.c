@@ -49,36 +49,42 @@ const minke_env_t *minke__node_env(const minke_node_t *node, const minke_node_co
 
 /* ---- coming and going ---- */
 
-/* As the remote is known to us, without its peer id; and whether it is a circuit. */
-static void write_address(minke_node_t *node, minke_node_connection_t *c)
+/* As the remote is known to us, without its peer id. */
+static int address_of(const minke_node_t *node, minke_connection_t below, const minke_carrier_t *carrier,
+                      minke_multiaddr_t *address)
 {
-    minke_multiaddr_t address = {0};
     minke_connection_stats_t stats;
-    const minke_carrier_t *carrier = minke__is_bytes_id(c->below) ? minke__bytes_carrier(node->bytes, c->below) : NULL;
-    if (carrier != NULL && carrier->circuit) {
-        c->relayed = true;
-        c->limited = carrier->limited;
-        if (minke__circuit_address(carrier, &address) < 0) return;
-    } else if (carrier != NULL) {
-        if (minke__target_write(carrier->kind, &carrier->remote, NULL, &address) < 0) return;
-    } else {
-        minke_direct_address_t direct = {0};
-        if (minke_transport_stats(node->transport, c->below, &stats) < 0) return;
-        if (stats.kind ==
-            MINKE_PATH_PRIVATE) { /* its IP address is one of many, and says nothing: as js-libp2p has it */
-            memcpy(c->address, "/webrtc", sizeof "/webrtc");
-            return;
-        }
-        direct.address = stats.path.remote;
-        if (minke__multiaddr_from_direct(&direct, &address) < 0) return;
-    }
-    if (minke__multiaddr_text(&address, c->address, sizeof c->address) < 0) c->address[0] = 0;
+    minke_direct_address_t direct = {0};
+    if (carrier != NULL && carrier->circuit) return minke__circuit_address(carrier, address);
+    if (carrier != NULL) return minke__target_write(carrier->kind, &carrier->remote, NULL, address);
+    const int error = minke_transport_stats(node->transport, below, &stats);
+    if (error < 0) return error;
+    /* Its IP address is one of many, and says nothing: as js-libp2p has it. */
+    if (stats.kind == MINKE_PATH_PRIVATE) return minke__multiaddr_parse("/webrtc", strlen("/webrtc"), address);
+    direct.address = stats.path.remote;
+    return minke__multiaddr_from_direct(&direct, address);
+}
+
+static minke_node_connection_t *alloc_connection(minke_node_t *node, minke_connection_t below)
+{
+    const minke_carrier_t *carrier = minke__is_bytes_id(below) ? minke__bytes_carrier(node->bytes, below) : NULL;
+    minke_multiaddr_t address = {0};
+    char text[MINKE_ADDR_BYTES];
+    ssize_t len = address_of(node, below, carrier, &address);
+    if (len >= 0) len = minke__multiaddr_text(&address, text, sizeof text);
+    if (len < 0) len = 0;
+    minke_node_connection_t *c = minke__alloc_zero(minke__link_env(node, below), sizeof *c + (size_t)len + 1);
+    if (c == NULL) return NULL;
+    memcpy(c->address, text, (size_t)len);
+    c->relayed = carrier != NULL && carrier->circuit;
+    c->limited = c->relayed && carrier->limited;
+    return c;
 }
 
 minke_node_connection_t *minke__node_connection_new(minke_node_t *node, minke_connection_t below, bool inbound)
 {
     const minke_peer_id_t *peer = minke__link_peer(node, below);
-    minke_node_connection_t *c = minke__alloc_zero(minke__link_env(node, below), sizeof *c);
+    minke_node_connection_t *c = alloc_connection(node, below);
     if (c == NULL || minke__map_insert(&node->peers, &c->by_peer, hash_peer(node, peer)) < 0) {
         minke__free(&node->env, c);
         return NULL;
@@ -90,7 +96,6 @@ minke_node_connection_t *minke__node_connection_new(minke_node_t *node, minke_co
     minke__list_append(&node->connections, &c->siblings);
     minke__link_set_user(node, below, c);
     minke__peer_id_text(peer, c->peer);
-    write_address(node, c);
     return c;
 }
 

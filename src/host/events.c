@@ -40,7 +40,7 @@ static bool connected(minke_node_t *node, const minke_transport_event_t *from, m
         minke__reservations_connected(node, c);
     }
     ask_who_it_is(node, c);
-    memcpy(node->event_address, c->address, sizeof c->address);
+    memcpy(node->event_address, c->address, strlen(c->address) + 1);
     memcpy(node->event_peer, c->peer, sizeof c->peer);
     *event = (minke_event_t){.type = MINKE_EVENT_CONNECTED,
                              .connection = c->id,

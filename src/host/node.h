@@ -86,7 +86,7 @@ struct minke_node_connection {
     uint8_t *identify; /* what it said: one message, pushes merged into it */
     size_t identify_len;
     char peer[MINKE_PEER_BYTES];
-    char address[MINKE_ADDR_BYTES];
+    char address[]; /* as the remote is known to us, without its peer id; terminated */
 };
 
 /* A LISTENING, LISTEN_FAILED or LISTEN_CLOSED event that waits. */

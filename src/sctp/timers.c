@@ -19,7 +19,8 @@ enum {
     SETUP_MAX = 3000000,
     SACK_DELAY = 20000,
     SHUTDOWN_PATIENCE = 1000000,
-    WINDOW_AGAIN = 100000
+    WINDOW_AGAIN = 100000,
+    REST_AFTER = 1000000
 };
 
 /* The user may have ended the association from inside a callback, half-way through a chunk. */
@@ -173,6 +174,15 @@ minke_time_t minke__sctp_deadline(const minke_sctp_t *sctp)
     return earliest;
 }
 
+/* Who has been silent for so long has no use for records of what flies; the next message makes them anew. No timer is
+ * set for this: whoever ticks for another reason, as the keep-alive of every connection does, comes by here. */
+static void rest(minke_sctp_t *sctp, minke_time_t now)
+{
+    minke_flight_t *flight = &sctp->out.flight;
+    if (flight->capacity == 0 || !minke__flight_empty(flight)) return;
+    if (minke__sctp_since(sctp->out.last_sent_at, now) >= REST_AFTER) minke__flight_free(flight);
+}
+
 void minke__sctp_tick(minke_sctp_t *sctp, minke_time_t now)
 {
     for (unsigned i = 0; i < MINKE_TIMERS_N && !minke__sctp_ended(sctp); i++) {
@@ -180,4 +190,5 @@ void minke__sctp_tick(minke_sctp_t *sctp, minke_time_t now)
         stop(sctp, i);
         expire(sctp, i, now);
     }
+    rest(sctp, now);
 }

@@ -43,22 +43,14 @@ typedef struct world {
     bool expecting;
 } world_t;
 
-static EVP_CIPHER_CTX *new_cipher(const EVP_CIPHER *cipher, uint8_t seed, int encrypt)
-{
-    uint8_t key[32];
-    memset(key, seed, sizeof key);
-    EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
-    CHECK(context != NULL && EVP_CipherInit_ex2(context, cipher, key, NULL, encrypt, NULL) == 1);
-    return context;
-}
-
-static void set_keys(minke_dtls_keys_t *keys, const minke_dtls_algorithms_t *algorithms, unsigned suite, bool client)
+static void set_keys(minke_dtls_keys_t *keys, minke_dtls_algorithms_t *algorithms, unsigned suite, bool client)
 {
     const EVP_CIPHER *ciphers[] = {algorithms->aes_128_gcm, algorithms->aes_256_gcm, algorithms->chacha20_poly1305};
-    *keys = (minke_dtls_keys_t){.explicit_len = suite == 2 ? 0 : 8};
-    keys->write.cipher = new_cipher(ciphers[suite], client ? 1 : 2, 1);
-    keys->read.cipher = new_cipher(ciphers[suite], client ? 2 : 1, 0);
-    CHECK(minke__dtls_keys_start(keys, 1, 1));
+    *keys = (minke_dtls_keys_t){
+        .explicit_len = suite == 2 ? 0 : 8, .ciphers = &algorithms->ciphers, .algorithm = ciphers[suite]};
+    memset(keys->write.bytes, client ? 1 : 2, sizeof keys->write.bytes);
+    memset(keys->read.bytes, client ? 2 : 1, sizeof keys->read.bytes);
+    minke__dtls_keys_start(keys, 1, 1);
 }
 
 static void take_out(world_t *world)

@@ -603,7 +603,7 @@ static void idle_connection_is_small(void **state)
     lab_start(&lab);
     assert_true(lab_connect(&lab, lab.now + SECOND));
     assert_int_equal(lab_test.blocks, before + 2); /* one block each */
-    assert_true(sizeof(minke_dtls_t) <= 512);
+    assert_true(sizeof(minke_dtls_t) <= 640);      /* its keys are in it; contexts for them are shared */
     lab_free(&lab);
 }
 
