@@ -58,6 +58,15 @@ void minke__dtls_connect(minke_dtls_t *dtls, minke_time_t now)
     if (dtls->state == MINKE_DTLS_HANDSHAKE && dtls->client) minke__dtls_handshake_advance(dtls, now);
 }
 
+void minke__dtls_expect(minke_dtls_t *dtls, const uint8_t (*fingerprints)[32], uint8_t n)
+{
+    if (dtls->handshake == NULL) return;
+    minke_dtls_options_t *options = &dtls->handshake->options;
+    options->check_fingerprint = true;
+    options->fingerprints_n = n;
+    memcpy(options->fingerprints, fingerprints, n * sizeof options->fingerprints[0]);
+}
+
 static bool read_record(minke_dtls_t *dtls, minke_dtls_input_t *input, minke_dtls_record_t *record)
 {
     if (input->at >= input->len) return false;
@@ -110,6 +119,8 @@ size_t minke__dtls_transmit(minke_dtls_t *dtls, uint8_t *out, size_t capacity)
     minke__free(dtls->env, item);
     return len;
 }
+
+size_t minke__dtls_transmit_len(const minke_dtls_t *dtls) { return dtls->out.first != NULL ? dtls->out.first->len : 0; }
 
 size_t minke__dtls_head(const minke_dtls_t *dtls) { return minke__dtls_keys_head(&dtls->keys); }
 

@@ -33,6 +33,7 @@ typedef struct minke_dtls_options {
                                handshake; server: fails before anything is surfaced) */
     uint8_t fingerprints_n;
     uint8_t fingerprints[4][32];
+    bool early; /* client: the first flight goes before anybody has answered: it is repeated after 500 ms, not 200 */
     minke_time_t handshake_after; /* give up after this long. Default 30 s when 0 */
 } minke_dtls_options_t;
 
@@ -43,6 +44,8 @@ void minke__dtls_free(minke_dtls_t *dtls);
 
 /* Client: makes the first flight. */
 void minke__dtls_connect(minke_dtls_t *dtls, minke_time_t now);
+/* One of these digests, at most 4, is the remote's: instead of those of the options, and before it has answered. */
+void minke__dtls_expect(minke_dtls_t *dtls, const uint8_t (*fingerprints)[32], uint8_t n);
 
 /* A datagram being taken apart; data is decrypted in place. Start with {data, len, 0}. */
 typedef struct minke_dtls_input {
@@ -60,6 +63,9 @@ bool minke__dtls_next(minke_dtls_t *dtls, minke_dtls_input_t *input, minke_time_
 
 /* The next datagram of a flight or alert (at most 1200 bytes); 0: none. */
 MINKE_MUST_USE size_t minke__dtls_transmit(minke_dtls_t *dtls, uint8_t *out, size_t capacity);
+
+/* How long that one is. */
+size_t minke__dtls_transmit_len(const minke_dtls_t *dtls);
 
 /* Once established: bytes in front of and behind a plaintext in its record. */
 size_t minke__dtls_head(const minke_dtls_t *dtls);

@@ -18,6 +18,7 @@ enum {
     /* 200 ms doubling to 3 s: a server's lost flight is repaired by this alone (spec/dtls-openssl.md 3). */
     RETRANSMIT_MIN = SECOND / 5,
     RETRANSMIT_MAX = 3 * SECOND,
+    RETRANSMIT_EARLY = SECOND / 2,
     /* OpenSSL takes its timer for expired this much early. */
     RETRANSMIT_SLOP = 15000,
     DEADLINE_DEFAULT = 30 * SECOND,
@@ -27,8 +28,9 @@ enum {
 
 static unsigned int next_timeout(SSL *ssl, unsigned int last)
 {
-    (void)ssl;
-    if (last == 0) return RETRANSMIT_MIN;
+    const minke_dtls_handshake_t *handshake = minke__dtls_of(ssl)->handshake;
+    const bool unanswered = handshake != NULL && handshake->options.early && handshake->incoming_sequence == 0;
+    if (last == 0) return unanswered ? RETRANSMIT_EARLY : RETRANSMIT_MIN;
     return last > RETRANSMIT_MAX / 2 ? RETRANSMIT_MAX : 2 * last;
 }
 

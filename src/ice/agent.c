@@ -209,8 +209,12 @@ int minke__ice_adopt_stranger(minke_ice_agent_t *agent, const minke_stranger_t *
     if (agent->state == MINKE_ICE_FAILED || agent->full != NULL) return MINKE_ERROR_STATE;
     minke_ice_pair_t *pair = adopt(agent, stranger, now);
     if (pair == NULL) return MINKE_ERROR_NO_MEMORY;
-    if (stranger->checked && pair->awaiting && pair->tries == 0)
+    if (stranger->checked && pair->awaiting && pair->tries == 0) {
         memcpy(pair->transaction_id, stranger->transaction_id, sizeof pair->transaction_id);
+        pair->tries = 1;
+        pair->sent_at = stranger->checked_at;
+        pair->check_at = minke__ice_later(stranger->checked_at, MINKE_ICE_TRY_AGAIN_AFTER);
+    }
     return MINKE_OK;
 }
 

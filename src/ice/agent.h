@@ -65,8 +65,7 @@ void minke__ice_free(minke_ice_agent_t *agent);
 /* A pair to check: the dialer's. */
 MINKE_MUST_USE int minke__ice_add_pair(minke_ice_agent_t *agent, const minke_path_t *path, minke_time_t now);
 /* A pair that has already passed a check on us: a record of the strangers' table, with what has been sent and received
- * so far, for the amplification limit. The check that it may have in flight is repeated under its transaction id, so
- * that the answer to either validates the pair. */
+ * so far, for the amplification limit. The check that it may have in flight is taken over, and repeated in its time. */
 MINKE_MUST_USE int minke__ice_adopt_stranger(minke_ice_agent_t *agent, const minke_stranger_t *stranger,
                                              minke_time_t now);
 

@@ -337,6 +337,7 @@ static void describe(const record_t *record, minke_stranger_t *out)
         .received = record->received,
         .sent = record->sent,
         .checked = record->checked,
+        .checked_at = record->checked_at,
     };
     memcpy(out->transaction_id, record->transaction_id, sizeof out->transaction_id);
     set_text(out->local.ufrag, names.server_ufrag, names.server_ufrag_len);

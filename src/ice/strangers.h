@@ -27,7 +27,8 @@ typedef struct minke_stranger {
     int version;
     bool validated, nominated;
     size_t received, sent; /* bytes */
-    bool checked;          /* a check of ours is in flight, under this id */
+    bool checked;          /* a check of ours is in flight, under this id, since checked_at */
+    minke_time_t checked_at;
     uint8_t transaction_id[MINKE_STUN_TRANSACTION_ID_BYTES];
 } minke_stranger_t;
 

@@ -70,9 +70,10 @@ static minke_connection_state_t *new_connection(const minke_connection_config_t 
     return c;
 }
 
-static bool start_dtls(minke_connection_state_t *c, const minke_certhashes_t *expected, minke_time_t now)
+static bool start_dtls(minke_connection_state_t *c, const minke_certhashes_t *expected, bool early, minke_time_t now)
 {
-    minke_dtls_options_t options = {.env = c->env, .client = c->dtls_client, .handshake_after = c->give_up_at - now};
+    minke_dtls_options_t options = {
+        .env = c->env, .client = c->dtls_client, .early = early, .handshake_after = c->give_up_at - now};
     if (!charge_handshake(c)) return false;
     if (expected != NULL) {
         options.check_fingerprint = true;
@@ -105,7 +106,7 @@ minke_connection_state_t *minke__connection_accept(const minke_connection_config
     c->ice_at = now;
     c->last_step = MINKE_LAYER_ICE;
     minke__trace_remote(c, MINKE_TRACE_HOST_ACCEPTED, &stranger->path.remote, now);
-    if (!start_ice(c, stranger, now) || !start_dtls(c, NULL, now) ||
+    if (!start_ice(c, stranger, now) || !start_dtls(c, NULL, false, now) ||
         minke__ice_adopt_stranger(c->session->ice, stranger, now) < 0) {
         minke__connection_free(c);
         return NULL;
@@ -145,6 +146,7 @@ void minke__connection_free(minke_connection_state_t *c)
 {
     if (c == NULL) return;
     minke__setup_free(c->setup);
+    minke__hello_free(c->env, c->hello);
     if (c->sctp != NULL) minke__sctp_free(c->sctp); /* before the mux, which takes the messages back */
     if (c->mux != NULL) minke__mux_free(c->mux);
     if (c->dtls != NULL) minke__dtls_free(c->dtls);
@@ -178,18 +180,28 @@ static void fail_with(minke_connection_state_t *c, minke_layer_t layer, int code
     minke__connection_close(c, &reason, now);
 }
 
+int minke__connection_greet(minke_connection_state_t *c, minke_time_t now)
+{
+    static const minke_certhashes_t nobody = {0}; /* until it is known which address has answered */
+    if (start_dtls(c, &nobody, true, now)) c->hello = minke__hello_new(c->env, c->dtls, now);
+    return c->hello != NULL ? MINKE_OK : MINKE_ERROR_NO_MEMORY;
+}
+
+static void recv_early_flight(minke_connection_state_t *c, minke_time_t now);
+static void drop_hello(minke_connection_state_t *c);
+
 void minke__connection_answered(minke_connection_state_t *c, minke_ice_session_t *session, int version,
-                                const minke_certhashes_t *certhashes, minke_time_t now)
+                                const minke_certhashes_t *certhashes, bool first, minke_time_t now)
 {
     c->session = session;
     c->version = version;
     step_done(c, MINKE_LAYER_ICE, &c->ice_at, now);
     c->phase = MINKE_PHASE_DTLS;
-    if (!start_dtls(c, certhashes, now)) {
-        fail_with(c, MINKE_LAYER_DTLS, MINKE_ERROR_NO_MEMORY, "out of memory", now);
-        return;
-    }
-    minke__dtls_connect(c->dtls, now);
+    minke__dtls_expect(c->dtls, certhashes->sha256, certhashes->n);
+    minke__hello_answered(c->hello, first, now);
+    if (now >= minke__dtls_deadline(c->dtls)) minke__dtls_tick(c->dtls, now); /* it has been a long wait */
+    recv_early_flight(c, now);
+    if (minke__dtls_transmit_len(c->dtls) > 0) drop_hello(c);
 }
 
 static bool start_streams(minke_connection_state_t *c)
@@ -341,7 +353,7 @@ static void begin_private_dtls(minke_connection_state_t *c, minke_time_t now)
     minke_private_t *p = c->private_part;
     step_done(c, MINKE_LAYER_ICE, &c->ice_at, now);
     c->phase = MINKE_PHASE_DTLS;
-    if (!start_dtls(c, &p->fingerprints, now)) {
+    if (!start_dtls(c, &p->fingerprints, false, now)) {
         fail_with(c, MINKE_LAYER_DTLS, MINKE_ERROR_NO_MEMORY, "out of memory", now);
         return;
     }
@@ -397,11 +409,25 @@ static bool recv_datagram(minke_connection_state_t *c, uint8_t *data, size_t len
     return authentic;
 }
 
+static void drop_hello(minke_connection_state_t *c)
+{
+    minke__hello_free(c->env, c->hello);
+    c->hello = NULL;
+}
+
+static void recv_early_flight(minke_connection_state_t *c, minke_time_t now)
+{
+    const minke_hello_t *hello = c->hello;
+    if (hello->early_len == 0 || !minke__ice_knows(c->session->ice, &hello->early_path)) return;
+    (void)recv_datagram(c, hello->early, hello->early_len, &hello->early_path, now);
+}
+
 void minke__connection_recv_dtls(minke_connection_state_t *c, const minke_train_t *train, const minke_path_t *path,
                                  minke_time_t now)
 {
     if (c->phase < MINKE_PHASE_DTLS && c->private_part != NULL) minke__private_keep(c, train, path);
     if (c->dtls == NULL || c->phase >= MINKE_PHASE_CLOSING) return;
+    drop_hello(c);
     if (c->mux != NULL) minke__mux_set_now(c->mux, now);
     c->bytes_received += train->len;
     minke__ice_received(c->session->ice, path, train->len, false, now);
@@ -449,10 +475,12 @@ minke_time_t minke__connection_deadline(const minke_connection_state_t *c)
         return c->mux != NULL && minke__mux_lingers(c->mux) ? c->give_up_at : MINKE_TIME_NEVER;
     }
     minke_time_t at = c->phase < MINKE_PHASE_OPEN ? c->give_up_at : MINKE_TIME_NEVER;
-    const minke_time_t below[] = {
-        minke__ice_deadline(c->session->ice), c->dtls != NULL ? minke__dtls_deadline(c->dtls) : MINKE_TIME_NEVER,
-        minke__private_deadline(c), c->sctp != NULL ? minke__sctp_deadline(c->sctp) : MINKE_TIME_NEVER,
-        c->mux != NULL ? minke__mux_deadline(c->mux) : MINKE_TIME_NEVER};
+    const minke_time_t below[] = {minke__ice_deadline(c->session->ice),
+                                  c->dtls != NULL ? minke__dtls_deadline(c->dtls) : MINKE_TIME_NEVER,
+                                  minke__private_deadline(c),
+                                  c->hello != NULL ? c->hello->again_at : MINKE_TIME_NEVER,
+                                  c->sctp != NULL ? minke__sctp_deadline(c->sctp) : MINKE_TIME_NEVER,
+                                  c->mux != NULL ? minke__mux_deadline(c->mux) : MINKE_TIME_NEVER};
     for (size_t i = 0; i < sizeof below / sizeof below[0]; i++) {
         if (below[i] < at) at = below[i];
     }
@@ -492,10 +520,11 @@ static size_t transmit_sctp(minke_connection_state_t *c, uint8_t *buffer, size_t
 }
 
 /* Until the address is proven only three times what came from it may go there (spec/webrtc-direct.md 5.6). */
-static bool may_send_flight(minke_connection_state_t *c)
+static bool may_send(minke_connection_state_t *c)
 {
-    enum { FLIGHT_DATAGRAM_MAX = 1200 };
-    if (minke__ice_may_send(c->session->ice) >= FLIGHT_DATAGRAM_MAX) return true;
+    enum { DATAGRAM_MAX = 1200 };
+    const size_t flight_len = minke__dtls_transmit_len(c->dtls);
+    if (minke__ice_may_send(c->session->ice) >= (flight_len > 0 ? flight_len : DATAGRAM_MAX)) return true;
     c->env->counters->amplification_held++;
     return false;
 }
@@ -503,8 +532,12 @@ static bool may_send_flight(minke_connection_state_t *c)
 static size_t transmit_data(minke_connection_state_t *c, uint8_t *buffer, size_t capacity, minke_train_t *train,
                             minke_time_t now)
 {
-    if (!may_send_flight(c)) return 0;
-    const size_t len = minke__dtls_transmit(c->dtls, buffer, capacity);
+    if (!may_send(c)) return 0;
+    size_t len = minke__dtls_transmit(c->dtls, buffer, capacity);
+    if (len == 0 && c->hello != NULL && now >= c->hello->again_at) {
+        len = minke__hello_write(c->hello, buffer, capacity);
+        drop_hello(c);
+    }
     if (len > 0) return one_datagram(train, buffer, len);
     if (c->sctp == NULL) return 0;
     size_t n = transmit_sctp(c, buffer, capacity, train, now);

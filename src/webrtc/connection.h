@@ -31,6 +31,7 @@
 #include "noise/noise.h"
 #include "sctp/sctp.h"
 #include "stream/mux.h"
+#include "webrtc/hello.h"
 #include "webrtc/session.h"
 #include "webrtc/setup.h"
 
@@ -61,6 +62,7 @@ typedef struct minke_connection_state {
     struct minke_dial *dial;            /* attempts under way; NULL before and after, and for a listener */
     minke_ice_session_t *session;       /* NULL while dialling, and after a dial that nobody has answered */
     minke_dtls_t *dtls;
+    minke_hello_t *hello; /* of a dial, until DTLS has been answered, or it has been sent once more */
     minke_sctp_t *sctp;
     minke_mux_t *mux;
     minke_setup_t *setup; /* Noise on stream 0; freed when it is done */
@@ -124,9 +126,11 @@ MINKE_MUST_USE minke_connection_state_t *minke__connection_private(const minke_c
                                                                    minke_time_t now);
 /* Goes as far up as what is there allows; recv and tick do so themselves. */
 void minke__connection_advance(minke_connection_state_t *connection, minke_time_t now);
-/* An attempt was answered: its session is the connection's, and DTLS begins. */
+/* Makes the ClientHello of a dial. MINKE_ERROR_NO_MEMORY. */
+MINKE_MUST_USE int minke__connection_greet(minke_connection_state_t *connection, minke_time_t now);
+/* An attempt was answered: its session is the connection's, and DTLS goes on. `first`: on its first check. */
 void minke__connection_answered(minke_connection_state_t *connection, minke_ice_session_t *session, int version,
-                                const minke_certhashes_t *certhashes, minke_time_t now);
+                                const minke_certhashes_t *certhashes, bool first, minke_time_t now);
 /* Its session must be in no table any more, its dial over. NULL is allowed. */
 void minke__connection_free(minke_connection_state_t *connection);
 

@@ -152,7 +152,8 @@ static void recv_dtls(minke_transport_t *t, const minke_train_t *train, const mi
         t->counters.datagrams_unknown_source++;
         return;
     }
-    minke__connection_recv_dtls(c, train, path, now);
+    if (c->dial != NULL) minke__hello_keep(c->env, c->hello, train, path);
+    else minke__connection_recv_dtls(c, train, path, now);
     minke__endpoint_touch(t, c);
 }
 

@@ -143,10 +143,11 @@ static void win(minke_transport_t *t, minke_connection_state_t *c, minke_attempt
     minke_ice_session_t *session = attempt->session;
     const minke_certhashes_t certhashes = attempt->target->certhashes;
     const int version = attempt->version;
+    const bool first = attempt == c->dial->greeted && attempt->sent_n == 1 && !c->dial->hello_due;
     trace(c, now, MINKE_LAYER_ICE, MINKE_TRACE_ICE_ATTEMPT_WON, attempt, NULL);
     attempt->session = NULL;
     minke__dial_free(t, c);
-    minke__connection_answered(c, session, version, &certhashes, now);
+    minke__connection_answered(c, session, version, &certhashes, first, now);
 }
 
 /* ---- all attempts ---- */
@@ -196,6 +197,8 @@ static void go_on(minke_transport_t *t, minke_connection_state_t *c, minke_time_
 int minke__dial_start(minke_transport_t *t, minke_connection_state_t *c, const minke_dial_plan_t *plan, int version,
                       minke_time_t now)
 {
+    const int error = minke__connection_greet(c, now);
+    if (error < 0) return error;
     minke_dial_t *dial = minke__alloc_zero(c->env, sizeof *dial);
     if (dial == NULL) return MINKE_ERROR_NO_MEMORY;
     dial->plan = *plan;
@@ -308,16 +311,40 @@ minke_time_t minke__dial_deadline(const minke_connection_state_t *c)
     return at;
 }
 
-size_t minke__dial_transmit(const minke_dial_t *dial, uint8_t *buffer, size_t capacity, minke_train_t *train,
-                            minke_path_t *path, minke_time_t now)
+/* The ClientHello goes along while no other is out: a listener that has taken it holds a handshake open. */
+static size_t transmit_check(minke_dial_t *dial, minke_attempt_t *attempt, uint8_t *buffer, size_t capacity,
+                             minke_path_t *path, minke_time_t now)
 {
-    minke_ice_session_t *sessions[MINKE_ATTEMPTS_MAX];
-    const size_t n = minke__dial_sessions(dial, sessions);
-    for (size_t i = 0; i < n; i++) {
-        const size_t len = minke__ice_transmit(sessions[i]->ice, buffer, capacity, path, now);
-        if (len == 0) continue;
-        *train = (minke_train_t){buffer, len, len};
-        return 1;
+    const size_t len = minke__ice_transmit(attempt->session->ice, buffer, capacity, path, now);
+    if (len == 0 || attempt->sent_n++ > 0) return len;
+    if (dial->greeted != NULL && dial->greeted->session != NULL) return len;
+    dial->greeted = attempt;
+    dial->hello_due = true;
+    dial->hello_path = *path;
+    return len;
+}
+
+static size_t transmit_any(minke_connection_state_t *c, uint8_t *buffer, size_t capacity, minke_path_t *path,
+                           minke_time_t now)
+{
+    minke_dial_t *dial = c->dial;
+    if (dial->hello_due) {
+        dial->hello_due = false;
+        *path = dial->hello_path;
+        return minke__hello_write(c->hello, buffer, capacity);
+    }
+    for (size_t i = 0; i < MINKE_ATTEMPTS_MAX; i++) {
+        if (dial->attempts[i].session == NULL) continue;
+        const size_t len = transmit_check(dial, &dial->attempts[i], buffer, capacity, path, now);
+        if (len > 0) return len;
     }
     return 0;
+}
+
+size_t minke__dial_transmit(minke_connection_state_t *c, uint8_t *buffer, size_t capacity, minke_train_t *train,
+                            minke_path_t *path, minke_time_t now)
+{
+    const size_t len = transmit_any(c, buffer, capacity, path, now);
+    *train = (minke_train_t){buffer, len, len};
+    return len > 0 ? 1 : 0;
 }

@@ -37,13 +37,17 @@ typedef struct minke_attempt {
     int version;
     minke_time_t begins_at;       /* while it is planned, else NEVER */
     minke_ice_session_t *session; /* from begun to won or failed, else NULL */
+    uint32_t sent_n;              /* datagrams of STUN */
 } minke_attempt_t;
 
 typedef struct minke_dial {
     minke_dial_plan_t plan;
-    int version;           /* 1 or 2; 0: both */
-    uint8_t begun_n;       /* targets whose turn has come */
-    minke_close_t failure; /* of the attempt that got furthest; layer NONE: none has failed yet */
+    int version;              /* 1 or 2; 0: both */
+    uint8_t begun_n;          /* targets whose turn has come */
+    minke_close_t failure;    /* of the attempt that got furthest; layer NONE: none has failed yet */
+    minke_attempt_t *greeted; /* the latest one that has the ClientHello go with its first check */
+    bool hello_due;           /* which is next */
+    minke_path_t hello_path;
     minke_attempt_t
         attempts[MINKE_ATTEMPTS_MAX]; /* of target 0 by version 1 and 2, of target 1 by version 1 and 2, .. */
 } minke_dial_t;
@@ -71,8 +75,8 @@ void minke__dial_unreachable(minke_transport_t *transport, minke_connection_stat
 
 minke_time_t minke__dial_deadline(const minke_connection_state_t *connection);
 /* As minke_transport_transmit. */
-size_t minke__dial_transmit(const minke_dial_t *dial, uint8_t *buffer, size_t capacity, minke_train_t *train,
-                            minke_path_t *path, minke_time_t now);
+size_t minke__dial_transmit(minke_connection_state_t *connection, uint8_t *buffer, size_t capacity,
+                            minke_train_t *train, minke_path_t *path, minke_time_t now);
 /* Those of the attempts under way. Returns how many. */
 size_t minke__dial_sessions(const minke_dial_t *dial, minke_ice_session_t *sessions[MINKE_ATTEMPTS_MAX]);
 

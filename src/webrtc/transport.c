@@ -209,7 +209,7 @@ size_t minke_transport_transmit(minke_transport_t *t, uint8_t *buffer, size_t ca
     for (minke_list_t *node; (node = minke__list_pop(&t->to_send)) != NULL;) {
         minke_connection_state_t *c = MINKE_CONTAINER(node, minke_connection_state_t, to_send);
         const minke_connection_t id = c->id;
-        const size_t n = c->dial != NULL ? minke__dial_transmit(c->dial, buffer, capacity, train, path, now)
+        const size_t n = c->dial != NULL ? minke__dial_transmit(c, buffer, capacity, train, path, now)
                                          : minke__connection_transmit(c, buffer, capacity, train, path, now);
         if (is_over(c)) {
             minke__endpoint_remove(t, c);

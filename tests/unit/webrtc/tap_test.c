@@ -255,14 +255,15 @@ static void test_trace(void **state)
     (void)state;
     connect_them(false);
     /* The listener's cookie sets both ends up: the dialer need not send its own. */
-    assert_string_equal(ends[0].trace, "host accepted\ndtls handshake_started\nice pair_validated\nice pair_selected\n"
+    assert_string_equal(ends[0].trace, "host accepted\ndtls handshake_started\nice pair_selected\nice pair_validated\n"
                                        "dtls handshake_done\ndtls step_done\nsctp init_sent\nsctp cookie_echoed\n"
                                        "sctp established\nsctp step_done\nnoise authenticated\nnoise step_done\n");
-    assert_string_equal(ends[1].trace, "host dialling\nnetwork attempt_begun\nice pair_validated\n"
-                                       "ice pair_selected\nice attempt_won\nice step_done\n"
-                                       "dtls handshake_started\ndtls handshake_done\ndtls step_done\nsctp init_sent\n"
-                                       "sctp established\nsctp step_done\n"
-                                       "noise authenticated\nnoise step_done\n");
+    assert_string_equal(ends[1].trace,
+                        "dtls handshake_started\nhost dialling\nnetwork attempt_begun\nice pair_validated\n"
+                        "ice pair_selected\nice attempt_won\nice step_done\n"
+                        "dtls handshake_done\ndtls step_done\nsctp init_sent\n"
+                        "sctp established\nsctp step_done\n"
+                        "noise authenticated\nnoise step_done\n");
     free_them();
 }
 
