@@ -109,6 +109,10 @@ endforeach()
 minke_test_program(idle-memory minke ${PROJECT_SOURCE_DIR}/tests/memory/idle_memory.c)
 target_compile_definitions(idle-memory PRIVATE _GNU_SOURCE=)
 
+# Flows through a link in virtual time: bench/programs/sim_link.c says how to run it.
+minke_test_program(sim-link minke-core ${PROJECT_SOURCE_DIR}/bench/programs/sim_link.c
+  ${PROJECT_SOURCE_DIR}/tests/sim/flows.c ${PROJECT_SOURCE_DIR}/tests/sim/textbook.c)
+
 # Load for a relay, and the plain TCP splice that it is compared with: bench/relay/run and tests/cli/relay_load.sh start
 # them. The load sees the public headers alone.
 file(GLOB relay_load_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/relay/*.c)

@@ -16,6 +16,7 @@
 #include "sctp/congestion.h"
 #include "sctp/flight.h"
 #include "sctp/inbound.h"
+#include "sctp/pacing.h"
 #include "sctp/rtt.h"
 #include "sctp/sctp.h"
 #include "sctp/tsn.h"
@@ -33,6 +34,7 @@ typedef enum minke_sctp_timer {
     MINKE_TIMER_RETRANSMIT,
     MINKE_TIMER_PROBE,
     MINKE_TIMER_REORDER,
+    MINKE_TIMER_PACE,
     MINKE_TIMER_SACK,
     MINKE_TIMER_RECONFIG,
     MINKE_TIMER_SILENT,
@@ -122,6 +124,7 @@ struct minke_sctp {
         minke_flight_t flight;
         minke_congestion_t congestion;
         minke_congestion_t before_timeout; /* what it was, should the timeout turn out to be spurious */
+        minke_pacer_t pacer;
         minke_rtt_t rtt;
         minke_map_t streams;
         minke_sctp_out_stream_t *recent;
@@ -131,6 +134,7 @@ struct minke_sctp {
         uint64_t packets;         /* with DATA, sent so far: the number of the last */
         uint64_t newest_acked;    /* the highest number of a packet known to have arrived */
         uint64_t recovery;        /* packets up to this one have been answered with a smaller window already */
+        uint64_t blocked;         /* when this was the last packet, the congestion window held something back */
         minke_time_t last_sent_at;
         minke_time_t last_resent_at;
         minke_time_t reordered_at; /* when reorder_steps last grew */
@@ -253,8 +257,8 @@ void minke__sctp_detect_losses(minke_sctp_t *sctp, minke_time_t now);
 void minke__sctp_retransmit_timeout(minke_sctp_t *sctp, minke_time_t now);
 
 /* -- outgoing.c */
-/* A packet with DATA could leave now. */
-bool minke__sctp_data_ready(minke_sctp_t *sctp);
+/* A packet with DATA could leave now. If pacing alone keeps it, the timer for it is set. */
+bool minke__sctp_data_ready(minke_sctp_t *sctp, minke_time_t now);
 /* Appends DATA chunks as far as there is room. */
 void minke__sctp_write_data(minke_sctp_t *sctp, minke_writer_t *w, minke_time_t now);
 minke_sctp_out_stream_t *minke__sctp_find_out_stream(minke_sctp_t *sctp, uint16_t id);
@@ -283,6 +287,8 @@ void minke__sctp_timers_data_sent(minke_sctp_t *sctp, minke_time_t now);
 /* A SACK came. `progress`: it acknowledged something new; `alive`: or says why it cannot (no window). */
 void minke__sctp_timers_sack(minke_sctp_t *sctp, bool progress, bool alive, minke_time_t now);
 void minke__sctp_timers_reorder(minke_sctp_t *sctp, minke_time_t at);
+/* MINKE_TIME_NEVER: nothing waits for it. */
+void minke__sctp_timers_pace(minke_sctp_t *sctp, minke_time_t at);
 void minke__sctp_timers_sack_delayed(minke_sctp_t *sctp, minke_time_t now);
 void minke__sctp_timers_sack_sent(minke_sctp_t *sctp);
 void minke__sctp_timers_reconfig(minke_sctp_t *sctp, minke_time_t after, minke_time_t now);

@@ -121,14 +121,30 @@ static bool new_data_ready(minke_sctp_t *sctp)
     return remote_has_room(sctp, left < full ? left : full);
 }
 
-bool minke__sctp_data_ready(minke_sctp_t *sctp)
+static bool window_is_open(minke_sctp_t *sctp)
+{
+    const minke_flight_t *flight = &sctp->out.flight;
+    if (flight->in_flight < sctp->out.congestion.window) return true;
+    const bool something = flight->lost.first != 0 || sctp->out.message != NULL || !sctp->out.user_empty;
+    if (something) sctp->out.blocked = sctp->out.packets;
+    return false;
+}
+
+static bool may_leave(minke_sctp_t *sctp, minke_time_t now)
+{
+    const minke_time_t at = minke__pacer_next(&sctp->out.pacer, now);
+    minke__sctp_timers_pace(sctp, at > now ? at : MINKE_TIME_NEVER);
+    return at <= now;
+}
+
+bool minke__sctp_data_ready(minke_sctp_t *sctp, minke_time_t now)
 {
     const minke_flight_t *flight = &sctp->out.flight;
     if (minke__sctp_ended(sctp)) return false;
     if (sctp->out.probe_due && (flight->flying.first != 0 || flight->lost.first != 0)) return true;
-    const bool window_open = flight->in_flight < sctp->out.congestion.window;
-    if (flight->lost.first != 0) return window_open || sctp->out.grace;
-    return window_open && new_data_ready(sctp);
+    if (flight->lost.first != 0 && sctp->out.grace) return true;
+    if (!window_is_open(sctp)) return false;
+    return (flight->lost.first != 0 || new_data_ready(sctp)) && may_leave(sctp, now);
 }
 
 /* -- chunks ------------------------------------------------------------------------------------------------------- */
@@ -136,6 +152,7 @@ bool minke__sctp_data_ready(minke_sctp_t *sctp)
 typedef struct packet {
     minke_writer_t *w;
     uint64_t number;
+    uint32_t bytes;  /* of user data so far */
     size_t flags_at; /* of the last DATA chunk; 0: none yet */
     minke_time_t now;
 } packet_t;
@@ -154,6 +171,7 @@ static void write_chunk(packet_t *packet, const minke_sent_t *sent, uint64_t tsn
     minke__write_u32(w, message->ppid);
     minke__write_bytes(w, message->bytes + message->start + sent->offset, sent->len);
     minke__write_zeros(w, (0 - (size_t)sent->len) & 3);
+    packet->bytes += sent->len;
 }
 
 static bool fits(const packet_t *packet, uint16_t len)
@@ -242,9 +260,20 @@ static void write_chunks(minke_sctp_t *sctp, packet_t *packet)
 /* RFC 9260 7.2.1 */
 static void note_idle(minke_sctp_t *sctp, minke_time_t now)
 {
+    minke_congestion_t *congestion = &sctp->out.congestion;
     if (!minke__flight_empty(&sctp->out.flight) || sctp->out.last_sent_at == 0) return;
-    minke__congestion_on_idle(&sctp->out.congestion, minke__sctp_since(sctp->out.last_sent_at, now),
+    minke__congestion_on_idle(congestion, minke__sctp_since(sctp->out.last_sent_at, now),
                               minke__rtt_base_timeout(&sctp->out.rtt));
+    if (congestion->algorithm->on_restart != NULL) congestion->algorithm->on_restart(congestion, now);
+}
+
+/* Nothing follows soon: ask for the SACK now, it would be delayed otherwise (RFC 9260 6.2, RFC 7053). */
+static bool is_last_for_now(minke_sctp_t *sctp, minke_time_t now)
+{
+    enum { SOON = 5000 };
+    if (minke__sctp_data_ready(sctp, now)) return false;
+    const minke_time_t next = sctp->timers[MINKE_TIMER_PACE];
+    return next == MINKE_TIME_NEVER || next > now + SOON;
 }
 
 void minke__sctp_write_data(minke_sctp_t *sctp, minke_writer_t *w, minke_time_t now)
@@ -255,7 +284,7 @@ void minke__sctp_write_data(minke_sctp_t *sctp, minke_writer_t *w, minke_time_t 
     if (packet.flags_at == 0) return;
     sctp->out.packets++;
     sctp->out.last_sent_at = now;
+    minke__pacer_sent(&sctp->out.pacer, packet.bytes);
     minke__sctp_timers_data_sent(sctp, now);
-    /* Nothing follows: ask for the SACK now, it would be delayed otherwise (RFC 9260 6.2, RFC 7053). */
-    if (!minke__sctp_data_ready(sctp)) w->data[packet.flags_at] |= MINKE_DATA_IMMEDIATE;
+    if (is_last_for_now(sctp, now)) w->data[packet.flags_at] |= MINKE_DATA_IMMEDIATE;
 }

@@ -17,6 +17,7 @@ typedef struct ack {
     minke_time_t newest_at; /* and when it left */
     bool newest_first_time; /* and whether its round trip is unambiguous (Karn) */
     bool original_lived;    /* a chunk thought lost was acknowledged without having been sent again */
+    uint32_t in_flight_before;
 } ack_t;
 
 /* -- acknowledgement ---------------------------------------------------------------------------------------------- */
@@ -188,26 +189,42 @@ static void undo_timeout(minke_sctp_t *sctp, const ack_t *ack)
     if (ack->original_lived || ack->growth > 0) sctp->out.may_undo = false;
 }
 
-static void acked(minke_sctp_t *sctp, const ack_t *ack, uint32_t in_flight_before, minke_time_t now)
+static void acked(minke_sctp_t *sctp, const ack_t *ack)
 {
     if (ack->bytes == 0) return;
-    minke_congestion_t *congestion = &sctp->out.congestion;
     sctp->out.bytes_acked += ack->bytes;
     sctp->out.rtt.backoff = 0;
     sctp->out.probed = false;
     undo_timeout(sctp, ack);
-    const bool was_full = in_flight_before >= congestion->window / 2;
-    if (was_full && ack->growth > 0) {
-        congestion->algorithm->on_acked(congestion, (uint32_t)ack->growth, sctp->out.rtt.smoothed, now);
-    }
+}
+
+static uint32_t at_most(uint64_t bytes) { return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX; }
+
+/* After the losses: what a SACK acknowledges beside showing a loss makes nothing grow. */
+static void adapt(minke_sctp_t *sctp, const ack_t *ack, bool lost, minke_time_t now)
+{
+    if (ack->bytes == 0) return;
+    const minke_rtt_t *rtt = &sctp->out.rtt;
+    minke_congestion_t *congestion = &sctp->out.congestion;
+    const minke_congestion_ack_t told = {.now = now,
+                                         .round_trip = ack->newest_first_time ? rtt->latest : 0,
+                                         .smoothed_rtt = rtt->smoothed,
+                                         .newest = sctp->out.newest_acked,
+                                         .packets = sctp->out.packets,
+                                         .bytes = at_most(ack->bytes),
+                                         .growth = lost ? 0 : at_most(ack->growth),
+                                         .in_flight_before = ack->in_flight_before,
+                                         .limited = sctp->out.blocked >= sctp->out.newest_acked};
+    congestion->algorithm->on_acked(congestion, &told);
+    const bool paced = rtt->minimum >= MINKE_PACING_RTT_MIN;
+    minke__pacer_set_rate(&sctp->out.pacer, paced ? congestion->algorithm->rate(congestion, rtt->smoothed) : 0, now);
 }
 
 static void apply(minke_sctp_t *sctp, const sack_t *sack, minke_time_t now)
 {
     minke_flight_t *flight = &sctp->out.flight;
-    const uint32_t in_flight_before = flight->in_flight;
-    const uint64_t base_before = flight->base;
-    ack_t ack = {0};
+    const uint64_t base_before = flight->base, losses_before = sctp->out.losses;
+    ack_t ack = {.in_flight_before = flight->in_flight};
     ack_through(sctp, &ack, sack->cumulative, now);
     minke_reader_t r = sack->gaps;
     for (unsigned i = 0; i < sack->gaps_n; i++) {
@@ -219,10 +236,11 @@ static void apply(minke_sctp_t *sctp, const sack_t *sack, minke_time_t now)
         minke__flight_renege(flight);
     }
     measure(sctp, &ack, now);
-    acked(sctp, &ack, in_flight_before, now);
+    acked(sctp, &ack);
     note_window(sctp, sack->window, ack.bytes > 0);
     if (sack->duplicates_n > 0) note_duplicates(sctp, now);
     minke__sctp_detect_losses(sctp, now);
+    adapt(sctp, &ack, sctp->out.losses != losses_before, now);
     if (flight->base != base_before) sctp->resets.check = true;
     minke__flight_trim(flight);
     minke__sctp_timers_sack(sctp, ack.bytes > 0, sack->window < sctp->options.packet_max, now);

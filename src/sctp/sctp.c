@@ -44,6 +44,7 @@ static void init_sender(minke_sctp_t *sctp)
 {
     minke__flight_init(&sctp->out.flight, sctp->env, minke__tsn_first(sctp->initial_tsn));
     minke__congestion_init(&sctp->out.congestion, &minke__congestion_cubic, minke__sctp_payload_max(sctp));
+    minke__pacer_init(&sctp->out.pacer, minke__sctp_payload_max(sctp));
     minke__map_init(&sctp->out.streams, sctp->env);
     minke__list_init(&sctp->resets.pending);
     sctp->resets.seq = sctp->initial_tsn;

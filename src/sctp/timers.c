@@ -6,6 +6,7 @@
  *   RETRANSMIT  T3-rtx (6.3): data outstanding and nothing acknowledged for RTO: everything is lost
  *   PROBE       tail loss probe (RFC 8985 7): some two round trips of silence after the last packet: one more packet
  *   REORDER     a packet was overtaken; when this passes it is lost, not late (RFC 9002 6.1.2)
+ *   PACE        data may leave, but not yet (pacing.h)
  *   SACK        delayed SACK (6.2)
  *   RECONFIG    our stream reset is unanswered, or the answer was "in progress" (RFC 6525 5.1.1)
  *   SILENT      data outstanding and nothing acknowledged for a long time: ends
@@ -101,6 +102,8 @@ void minke__sctp_timers_sack(minke_sctp_t *sctp, bool progress, bool alive, mink
 
 void minke__sctp_timers_reorder(minke_sctp_t *sctp, minke_time_t at) { set(sctp, MINKE_TIMER_REORDER, at); }
 
+void minke__sctp_timers_pace(minke_sctp_t *sctp, minke_time_t at) { set(sctp, MINKE_TIMER_PACE, at); }
+
 void minke__sctp_timers_sack_delayed(minke_sctp_t *sctp, minke_time_t now)
 {
     if (!is_set(sctp, MINKE_TIMER_SACK)) set(sctp, MINKE_TIMER_SACK, now + SACK_DELAY);
@@ -151,6 +154,7 @@ static void expire(minke_sctp_t *sctp, minke_sctp_timer_t timer, minke_time_t no
     case MINKE_TIMER_RETRANSMIT: minke__sctp_retransmit_timeout(sctp, now); break;
     case MINKE_TIMER_PROBE: probe_timeout(sctp, now); break;
     case MINKE_TIMER_REORDER: minke__sctp_detect_losses(sctp, now); break;
+    case MINKE_TIMER_PACE: break; /* transmit follows */
     case MINKE_TIMER_SACK: sctp->in.sack_due = true; break;
     case MINKE_TIMER_RECONFIG: minke__sctp_reset_timeout(sctp, now); break;
     case MINKE_TIMER_SILENT:

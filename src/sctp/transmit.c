@@ -55,7 +55,7 @@ static void write_chunks(minke_sctp_t *sctp, minke_writer_t *w, minke_time_t now
     if (sctp->setup.cookie_ack_due) write_empty_chunk(w, MINKE_CHUNK_COOKIE_ACK);
     sctp->setup.cookie_ack_due = false;
     if (minke__sctp_write_early_sack(sctp, w)) return;
-    const bool data = minke__sctp_data_ready(sctp);
+    const bool data = minke__sctp_data_ready(sctp, now);
     if (sctp->in.sack_due || (data && minke__sctp_sack_pending(sctp))) minke__sctp_write_sack(sctp, w);
     minke__sctp_write_controls(sctp, w);
     if (minke__sctp_up(sctp)) minke__sctp_write_reset_request(sctp, w, now);

@@ -17,12 +17,29 @@ static void init(minke_congestion_t *c, const minke_congestion_algorithm_t *algo
     minke__congestion_init(c, algorithm, UNIT);
 }
 
+static uint64_t packets; /* numbers of packets, for all tests */
+
+static void acked(minke_congestion_t *c, uint32_t bytes, bool limited, minke_time_t round_trip, minke_time_t now)
+{
+    packets += bytes / UNIT;
+    const minke_congestion_ack_t ack = {.now = now,
+                                        .round_trip = round_trip,
+                                        .smoothed_rtt = RTT,
+                                        .newest = packets,
+                                        .packets = packets + c->window / UNIT,
+                                        .bytes = bytes,
+                                        .growth = bytes,
+                                        .in_flight_before = limited ? c->window : UNIT,
+                                        .limited = limited};
+    c->algorithm->on_acked(c, &ack);
+}
+
 /* One round trip in which the whole window is acknowledged, two packets at a time. */
 static void round_trip(minke_congestion_t *c, minke_time_t *now)
 {
     const uint32_t window = c->window;
-    for (uint32_t acked = 0; acked < window; acked += 2 * UNIT) {
-        c->algorithm->on_acked(c, 2 * UNIT, RTT, *now + (minke_time_t)RTT * acked / window);
+    for (uint32_t at = 0; at < window; at += 2 * UNIT) {
+        acked(c, 2 * UNIT, true, RTT, *now + (minke_time_t)RTT * at / window);
     }
     *now += RTT;
 }
@@ -116,8 +133,131 @@ static void cubic_does_not_grow_while_idle(void **state)
     round_trip(&c, &now);
     const uint32_t window = c.window;
     now += 3600ull * S;
+    c.algorithm->on_restart(&c, now);
     round_trip(&c, &now);
     assert_in_range(c.window, window, window + 20 * UNIT);
+}
+
+/* RFC 9438 5.8: neither grows, nor moves on along the curve. */
+static void cubic_does_not_grow_while_the_window_is_not_used(void **state)
+{
+    (void)state;
+    minke_congestion_t c;
+    minke_time_t now = S;
+    init(&c, &minke__congestion_cubic);
+    c.window = 1000 * UNIT;
+    c.algorithm->on_loss(&c, now);
+    for (unsigned i = 0; i < 10; i++) round_trip(&c, &now);
+    const uint32_t window = c.window;
+    for (unsigned i = 0; i < 1000; i++) acked(&c, 2 * UNIT, false, RTT, now += RTT);
+    assert_int_equal(c.window, window);
+    round_trip(&c, &now);
+    assert_in_range(c.window, window, window + 20 * UNIT);
+}
+
+/* W_est: alpha is 9 / 17 up to the window before the loss, then 1 (RFC 9438 4.3). Packets are few, so the cubic term
+ * is far below it. */
+static void cubic_follows_new_reno_where_windows_are_small(void **state)
+{
+    (void)state;
+    minke_congestion_t c;
+    minke_time_t now = S;
+    init(&c, &minke__congestion_cubic);
+    c.window = 20 * UNIT;
+    c.algorithm->on_loss(&c, now);
+    assert_int_equal(c.window, 14 * UNIT);
+    for (unsigned i = 0; i < 10; i++) round_trip(&c, &now);
+    assert_in_range(c.window, 19 * UNIT, 20 * UNIT); /* 14 + 10 * 9 / 17 = 19.3 */
+    for (unsigned i = 0; i < 5; i++) round_trip(&c, &now);
+    assert_in_range(c.window, 23 * UNIT, 25 * UNIT); /* 1.3 of them at 9 / 17, then 1 each */
+}
+
+/* Lost below the plateau: 0.85 of the window is the next one (RFC 9438 4.7), so K is cbrt(0.15 * 700 / 0.4) = 6.4 s. */
+static void cubic_gives_room_to_newcomers(void **state)
+{
+    (void)state;
+    minke_congestion_t c;
+    init(&c, &minke__congestion_cubic);
+    c.window = 1000 * UNIT;
+    c.algorithm->on_loss(&c, S);
+    c.algorithm->on_loss(&c, S);
+    assert_int_equal(c.window, 490 * UNIT);
+    assert_int_equal(c.cubic.plateau, 595 * UNIT);
+    assert_int_equal(c.cubic.prior, 700 * UNIT);
+    acked(&c, UNIT, true, RTT, 2 * S);
+    assert_in_range(c.cubic.rise_after, 6400, 6405); /* cbrt((595 - 490) / 0.4) */
+}
+
+/* RFC 9438 4.8: the epoch after a timeout begins at its plateau. */
+static void cubic_starts_flat_after_a_timeout(void **state)
+{
+    (void)state;
+    minke_congestion_t c;
+    minke_time_t now = S;
+    init(&c, &minke__congestion_cubic);
+    c.window = 100 * UNIT;
+    c.algorithm->on_timeout(&c, now);
+    while (c.window < c.threshold) round_trip(&c, &now);
+    round_trip(&c, &now);
+    assert_int_equal(c.cubic.rise_after, 0);
+    assert_int_equal(c.cubic.prior, 100 * UNIT);
+}
+
+static void rates_are_above_the_window_per_round_trip(void **state)
+{
+    (void)state;
+    minke_congestion_t c;
+    init(&c, &minke__congestion_cubic);
+    assert_int_equal(c.algorithm->rate(&c, 0), 0);
+    assert_int_equal(c.algorithm->rate(&c, RTT), 2 * 10 * UNIT * 10);
+    c.threshold = c.window;
+    assert_int_equal(c.algorithm->rate(&c, RTT), 10 * UNIT * 10 * 5 / 4);
+}
+
+/* -- slow start (RFC 9406) ---------------------------------------------------------------------------------------- */
+
+/* A round of ten packets, all with this round trip. Returns the growth's last divisor. */
+static unsigned slow_round(minke_slow_start_t *s, uint64_t *newest, minke_time_t round_trip)
+{
+    unsigned divisor = 0;
+    const uint64_t sent = *newest + 10;
+    for (unsigned i = 0; i < 10; i++) divisor = minke__slow_start_acked(s, ++*newest, sent + i, round_trip);
+    return divisor;
+}
+
+static void slow_start_turns_careful_when_round_trips_rise(void **state)
+{
+    (void)state;
+    /* an eighth of the round trip, within 4 and 16 ms */
+    static const minke_time_t cases[][2] = {{10 * MS, 4 * MS}, {80 * MS, 10 * MS}, {400 * MS, 16 * MS}};
+    for (unsigned i = 0; i < 3; i++) {
+        minke_slow_start_t s = {0};
+        uint64_t newest = 0;
+        const minke_time_t base = cases[i][0], rise = cases[i][1];
+        assert_int_equal(slow_round(&s, &newest, base), 1);
+        assert_int_equal(slow_round(&s, &newest, base), 1);
+        assert_int_equal(slow_round(&s, &newest, base + rise - 1), 1);
+        assert_int_equal(slow_round(&s, &newest, base + rise - 1 + rise + 2 * MS), 4);
+        /* that was the first of five */
+        for (unsigned k = 0; k < 3; k++) assert_int_equal(slow_round(&s, &newest, base + 4 * rise), 4);
+        (void)slow_round(&s, &newest, base + 4 * rise);
+        assert_int_equal(slow_round(&s, &newest, base + 4 * rise), 0);
+    }
+}
+
+static void slow_start_goes_on_when_the_rise_has_passed(void **state)
+{
+    (void)state;
+    minke_slow_start_t s = {0};
+    uint64_t newest = 0;
+    slow_round(&s, &newest, 50 * MS);
+    slow_round(&s, &newest, 50 * MS);
+    assert_int_equal(slow_round(&s, &newest, 70 * MS), 4);
+    assert_int_equal(slow_round(&s, &newest, 69 * MS), 1);
+    /* fewer than eight samples say nothing */
+    minke_slow_start_t few = {.last_minimum = 50 * MS, .round_end = 100};
+    for (uint64_t i = 1; i < 8; i++) assert_int_equal(minke__slow_start_acked(&few, i, 110, 90 * MS), 1);
+    assert_int_equal(minke__slow_start_acked(&few, 8, 110, 90 * MS), 4);
 }
 
 static void windows_are_bounded(void **state)
@@ -126,12 +266,12 @@ static void windows_are_bounded(void **state)
     for (unsigned i = 0; i < 2; i++) {
         minke_congestion_t c;
         init(&c, algorithms[i]);
-        for (unsigned k = 0; k < 10000; k++) c.algorithm->on_acked(&c, 1u << 30, RTT, S + k);
+        for (unsigned k = 0; k < 10000; k++) acked(&c, 1u << 30, true, RTT, S + k);
         assert_int_equal(c.window, MINKE_CONGESTION_WINDOW_MAX);
         c.algorithm->on_loss(&c, S);
-        for (unsigned k = 0; k < 10000; k++) c.algorithm->on_acked(&c, 1u << 30, RTT, S + (minke_time_t)k * S);
+        for (unsigned k = 0; k < 10000; k++) acked(&c, 1u << 30, true, RTT, S + (minke_time_t)k * S);
         assert_true(c.window <= MINKE_CONGESTION_WINDOW_MAX);
-        c.algorithm->on_acked(&c, 1, RTT, 0); /* the clock stepped back */
+        acked(&c, 1, true, RTT, 0); /* the clock stepped back */
         assert_true(c.window <= MINKE_CONGESTION_WINDOW_MAX);
     }
 }
@@ -195,6 +335,13 @@ int main(void)
         cmocka_unit_test(cubic_returns_to_its_plateau),
         cmocka_unit_test(cubic_is_never_slower_than_new_reno),
         cmocka_unit_test(cubic_does_not_grow_while_idle),
+        cmocka_unit_test(cubic_does_not_grow_while_the_window_is_not_used),
+        cmocka_unit_test(cubic_follows_new_reno_where_windows_are_small),
+        cmocka_unit_test(cubic_gives_room_to_newcomers),
+        cmocka_unit_test(cubic_starts_flat_after_a_timeout),
+        cmocka_unit_test(rates_are_above_the_window_per_round_trip),
+        cmocka_unit_test(slow_start_turns_careful_when_round_trips_rise),
+        cmocka_unit_test(slow_start_goes_on_when_the_rise_has_passed),
         cmocka_unit_test(windows_are_bounded),
         cmocka_unit_test(idleness_shrinks_the_window),
         cmocka_unit_test(estimates_as_rfc_6298),
