@@ -29,6 +29,15 @@ MINKE_API const char *minke_version(void);
  * fork must not touch it, not even free it: both would speak with the same keys. */
 typedef struct minke_host minke_host_t;
 
+/** How datagrams cross the boundary to the system. */
+typedef enum minke_udp_batching {
+    /** Trains of datagrams as a whole, where the system can cut and join them (Linux: UDP_SEGMENT and UDP_GRO). What
+     * it cannot is found out for each socket, and it goes on as with the next. */
+    MINKE_UDP_AUTOMATIC = 0,
+    MINKE_UDP_MMSG,  /**< many datagrams a call, each by itself (sendmmsg, recvmmsg) */
+    MINKE_UDP_SINGLE /**< one datagram a call, as every POSIX system knows it */
+} minke_udp_batching_t;
+
 /** How a host is made. Fill it with minke_host_defaults, then change what you need. */
 typedef struct minke_host_options {
     size_t size;                         /**< sizeof of this structure, set by minke_host_defaults */
@@ -47,6 +56,8 @@ typedef struct minke_host_options {
                           and peers behind NATs are found only from outside of them */
     size_t stun_servers_n;
     minke_relay_options_t relay; /**< be a circuit relay, and its limits. Default: none, and those of a public one */
+    minke_udp_batching_t udp_batching; /**< the best way that may be tried. Default MINKE_UDP_AUTOMATIC; the others are
+                                          slower, and there for tests, measurements, and systems that break trains */
 } minke_host_options_t;
 
 /** Fills in every default, `size` included. */

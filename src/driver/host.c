@@ -11,7 +11,11 @@
 
 /* A turn ends at either limit: what it took in is consumed, its memory used again and its SACK sent while all of it is
  * still in the cache. */
-enum { IN_BYTES = MINKE_HOST_IN_BYTES, READS_PER_TURN = 32, BYTES_PER_TURN = 96 << 10 };
+enum { READS_PER_TURN = 32, BYTES_PER_TURN = 96 << 10 };
+
+/* Of all that a host may hold, what it reads to is a small part. */
+enum { INBOX_PART = 32 };
+_Static_assert((int)MINKE_UDP_INBOX_LEAST >= (int)MINKE_HOST_IN_BYTES, "other sockets read to the same place");
 
 const char *minke_version(void) { return MINKE_VERSION; }
 
@@ -70,18 +74,19 @@ minke_host_t *minke_host_new(const minke_host_options_t *options)
     minke__list_init(&host->carriers);
     host->look_again_at = MINKE_TIME_NEVER;
     host->epoll = epoll_create1(EPOLL_CLOEXEC);
-    host->out = minke__alloc(&node->env, MINKE_TRAIN_BYTES);
-    host->in = minke__alloc(&node->env, IN_BYTES);
-    if (host->epoll < 0 || host->out == NULL || host->in == NULL ||
+    host->udp_batching = chosen.udp_batching;
+    if (host->epoll < 0 || minke__outbox_init(&host->outbox, &node->env) < 0 ||
+        minke__udp_inbox_init(&host->inbox, &node->env, chosen.transport.memory_max / INBOX_PART) < 0 ||
         copy_text(&node->env, chosen.ca_file, &host->ca_file) < 0 ||
         copy_text(&node->env, chosen.dns_servers, &host->dns_servers) < 0) {
         minke_host_free(host);
         return NULL;
     }
+    host->in = host->inbox.bytes;
     return host;
 }
 
-static minke_host_socket_t *find_socket(const minke_host_t *host, minke_socket_t id)
+minke_host_socket_t *minke__host_socket(const minke_host_t *host, minke_socket_t id)
 {
     minke_map_node_t *node = minke__map_first(&host->sockets, id);
     return node != NULL ? MINKE_CONTAINER(node, minke_host_socket_t, by_id) : NULL;
@@ -89,7 +94,7 @@ static minke_host_socket_t *find_socket(const minke_host_t *host, minke_socket_t
 
 static void free_socket(minke_host_t *host, minke_host_socket_t *s)
 {
-    if (host->unsent.len > 0 && host->unsent_path.socket == s->id) host->unsent.len = 0;
+    minke__outbox_forget(&host->outbox, s->id);
     minke__watch_remove(host, &s->watch);
     minke__udp_close(&s->udp);
     minke__map_remove(&host->sockets, &s->by_id);
@@ -102,7 +107,7 @@ void minke_host_free(minke_host_t *host)
 {
     if (host == NULL) return;
     host->now = minke__clock_now();
-    if (host->out != NULL && host->in != NULL) {
+    if (host->in != NULL) {
         minke__node_close_all(host->node, host->now);
         transmit(host);
     }
@@ -119,8 +124,8 @@ void minke_host_free(minke_host_t *host)
     minke__handles_free(&host->watches);
     minke_node_t *node = host->node;
     if (host->epoll >= 0) (void)close(host->epoll);
-    minke__free(&node->env, host->out);
-    minke__free(&node->env, host->in);
+    minke__outbox_free(&host->outbox, &node->env);
+    minke__udp_inbox_free(&host->inbox, &node->env);
     minke__free(&node->env, host->piece);
     minke__free(&node->env, host->ca_file);
     minke__free(&node->env, host->dns_servers);
@@ -139,7 +144,7 @@ static int add_socket(minke_host_t *host, minke_socket_t id, const minke_address
         errno = ENOMEM;
         return MINKE_ERROR_SYSTEM;
     }
-    if (minke__udp_open(&s->udp, address) < 0) {
+    if (minke__udp_open(&s->udp, address, host->udp_batching) < 0) {
         minke__free(&host->node->env, s);
         return MINKE_ERROR_SYSTEM;
     }
@@ -178,70 +183,37 @@ static void open_socket(minke_host_t *host, const minke_transport_event_t *event
 
 /* ---- out ---- */
 
-static void wait_for_room(minke_host_t *host, minke_host_socket_t *s, bool wanted)
-{
-    minke__watch_change(host, &s->watch, wanted ? EPOLLIN | EPOLLOUT : EPOLLIN);
-}
-
-/* False: the socket has no room, and will say when it has. */
-static bool send_train(minke_host_t *host, const minke_train_t *train, const minke_path_t *path)
-{
-    minke_host_socket_t *s = find_socket(host, path->socket);
-    if (s == NULL) return true;
-    const size_t done = minke__udp_send(&s->udp, train, path);
-    if (s->udp.no_way != 0) {
-        minke_transport_unreachable(host->node->transport, path, strerror(s->udp.no_way), host->now);
-    }
-    if (done == train->len) return true;
-    host->unsent = (minke_train_t){train->data + done, train->len - done, train->segment_len};
-    host->unsent_path = *path;
-    wait_for_room(host, s, true);
-    return false;
-}
-
-static void send_unsent(minke_host_t *host)
-{
-    const minke_train_t train = host->unsent;
-    const minke_path_t path = host->unsent_path;
-    minke_host_socket_t *s = find_socket(host, path.socket);
-    host->unsent.len = 0;
-    if (s != NULL && send_train(host, &train, &path)) wait_for_room(host, s, false);
-}
-
-static void transmit_trains(minke_host_t *host)
-{
-    minke_train_t train;
-    minke_path_t path;
-    if (host->unsent.len > 0) return;
-    while (minke_transport_transmit(host->node->transport, host->out, MINKE_TRAIN_BYTES, &train, &path, host->now) >
-           0) {
-        if (!send_train(host, &train, &path)) return;
-    }
-}
-
 /* Byte connections first: a circuit of theirs makes something to send for the transport. */
 static void transmit(minke_host_t *host)
 {
     minke__carriers_transmit(host);
-    transmit_trains(host);
+    minke__outbox_transmit(host);
 }
 
 /* ---- in ---- */
 
+/* One call of the system. False: there is nothing, or the socket is gone. */
+static bool receive_some(minke_host_t *host, minke_socket_t id, size_t *bytes)
+{
+    minke_host_socket_t *s = minke__host_socket(host, id);
+    bool drained;
+    if (s == NULL) return false;
+    const int result = minke__udp_recv(&s->udp, &host->inbox, &drained);
+    if (result < 0) return result != MINKE_ERROR_AGAIN; /* an ICMP error of an earlier send, for one */
+    for (size_t i = 0; i < host->inbox.trains_n; i++) {
+        minke_routed_train_t *arrived = &host->inbox.trains[i];
+        arrived->path.socket = id;
+        *bytes += arrived->train.len;
+        (void)minke_transport_recv(host->node->transport, &arrived->train, &arrived->path, host->now);
+    }
+    return !drained;
+}
+
 static void receive(minke_host_t *host, minke_socket_t id)
 {
-    minke_train_t train;
-    minke_path_t path;
     size_t bytes = 0;
     for (int reads = 0; reads < READS_PER_TURN && bytes < BYTES_PER_TURN; reads++) {
-        minke_host_socket_t *s = find_socket(host, id);
-        if (s == NULL) return;
-        const int result = minke__udp_recv(&s->udp, host->in, IN_BYTES, &train, &path);
-        if (result == MINKE_ERROR_AGAIN) return;
-        if (result < 0) continue; /* an ICMP error of an earlier send, for one */
-        path.socket = id;
-        bytes += train.len;
-        (void)minke_transport_recv(host->node->transport, &train, &path, host->now);
+        if (!receive_some(host, id, &bytes)) return;
     }
 }
 
@@ -249,7 +221,7 @@ static void on_udp_ready(minke_host_t *host, minke_watch_t *watch, uint32_t even
 {
     const minke_host_socket_t *s = MINKE_CONTAINER(watch, minke_host_socket_t, watch);
     const minke_socket_t id = s->id;
-    if ((events & EPOLLOUT) != 0 && host->unsent.len > 0) send_unsent(host);
+    if ((events & EPOLLOUT) != 0) minke__outbox_resume(host);
     if ((events & (uint32_t)~EPOLLOUT) != 0) receive(host, id);
 }
 
@@ -281,7 +253,7 @@ static bool next_event(minke_host_t *host, minke_event_t *event)
         if (from.type == MINKE_TRANSPORT_SOCKET_OPEN) {
             open_socket(host, &from);
         } else if (from.type == MINKE_TRANSPORT_SOCKET_CLOSE) {
-            minke_host_socket_t *s = find_socket(host, from.socket);
+            minke_host_socket_t *s = minke__host_socket(host, from.socket);
             if (s != NULL) free_socket(host, s);
         } else if (minke__node_event(host->node, &from, event, host->now)) {
             return true;
@@ -314,7 +286,8 @@ static bool is_busy(const minke_host_t *host)
 {
     const minke_transport_t *t = host->node->transport;
     return minke__node_is_busy(host->node) || !minke__list_empty(&t->sockets_to_tell) ||
-           !minke__list_empty(&t->to_tell) || (!minke__list_empty(&t->to_send) && host->unsent.len == 0);
+           !minke__list_empty(&t->to_tell) ||
+           (!host->outbox.held && (!minke__list_empty(&t->to_send) || host->outbox.trains_n > 0));
 }
 
 static minke_time_t deadline(const minke_host_t *host, minke_time_t now)

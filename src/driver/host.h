@@ -13,6 +13,7 @@
 #include "driver/dns.h"
 #include "driver/layers.h"
 #include "driver/metrics.h"
+#include "driver/outbox.h"
 #include "driver/tls.h"
 #include "driver/udp.h"
 #include "driver/watch.h"
@@ -42,8 +43,10 @@ typedef struct minke_host_announced {
     minke_target_t target;
 } minke_host_announced_t;
 
-/* What is received goes here first. A datagram, and a GRO train, is 64 KiB at most. Of a TCP connection twice as much
- * is read at once: a Noise message may be as long as the other half, and one that a read cuts is copied together. */
+/* What is received goes to the inbox first. A datagram, and a GRO train, is 64 KiB at most. Of a TCP connection twice
+ * as much is read at once: a Noise message may be as long as the other half, and one that a read cuts is copied
+ * together.
+ */
 enum { MINKE_HOST_IN_BYTES = 131072 };
 
 struct minke_host {
@@ -72,12 +75,14 @@ struct minke_host {
     minke_watch_t dns_watch;
     char *dns_servers; /* NULL: the system's */
 
-    /* A train that its socket had no room for; nothing else is sent before it. */
-    minke_train_t unsent;
-    minke_path_t unsent_path;
-    uint8_t *out; /* MINKE_TRAIN_BYTES */
-    uint8_t *in;  /* MINKE_HOST_IN_BYTES */
+    minke_udp_batching_t udp_batching;
+    minke_outbox_t outbox;
+    minke_udp_inbox_t inbox;
+    uint8_t *in; /* the inbox' bytes, MINKE_HOST_IN_BYTES of them: where other sockets read to */
 };
+
+/* host.c */
+minke_host_socket_t *minke__host_socket(const minke_host_t *host, minke_socket_t id);
 
 /* listen.c */
 void minke__host_socket_opened(minke_host_t *host, minke_socket_t socket, const minke_address_t *bound);

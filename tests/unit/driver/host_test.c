@@ -133,11 +133,14 @@ static bool run(side_t *sides, const bool *done)
     return false;
 }
 
-static void set_up(side_t *sides, const char *listen)
+static void set_up_with(side_t *sides, const char *listen, const minke_udp_batching_t ways[2])
 {
+    minke_host_options_t options;
+    minke_host_defaults(&options);
     memset(sides, 0, 2 * sizeof sides[0]);
     for (int i = 0; i < 2; i++) {
-        sides[i].host = minke_host_new(NULL);
+        options.udp_batching = ways[i];
+        sides[i].host = minke_host_new(&options);
         assert_non_null(sides[i].host);
     }
     sides[0].echoes = true;
@@ -147,18 +150,23 @@ static void set_up(side_t *sides, const char *listen)
     while (minke_poll(sides[0].host, &event) == MINKE_OK) on_event(&sides[0], &event);
 }
 
+static void set_up(side_t *sides, const char *listen)
+{
+    set_up_with(sides, listen, (const minke_udp_batching_t[2]){MINKE_UDP_AUTOMATIC, MINKE_UDP_AUTOMATIC});
+}
+
 static void tear_down(side_t *sides)
 {
     minke_host_free(sides[0].host);
     minke_host_free(sides[1].host);
 }
 
-static void echo_over(const char *listen, int version)
+static void echo_with(const char *listen, int version, minke_udp_batching_t listener, minke_udp_batching_t dialer)
 {
     side_t sides[2];
     minke_connection_t connection;
     char self[MINKE_PEER_BYTES];
-    set_up(sides, listen);
+    set_up_with(sides, listen, (const minke_udp_batching_t[2]){listener, dialer});
     assert_true(sides[0].addr[0] != 0);
     minke_self(sides[0].host, self);
     assert_non_null(strstr(sides[0].addr, self));
@@ -184,6 +192,21 @@ static void echo_over(const char *listen, int version)
     assert_true(run(sides, &sides[0].disconnected));
     assert_true(sides[0].close.by_remote);
     tear_down(sides);
+}
+
+static void echo_over(const char *listen, int version)
+{
+    echo_with(listen, version, MINKE_UDP_AUTOMATIC, MINKE_UDP_AUTOMATIC);
+}
+
+/* Whoever knows no trains meets whoever does. */
+static void every_way_of_sending(void **state)
+{
+    (void)state;
+    for (unsigned i = 1; i < 9; i++) {
+        echo_with("/ip4/127.0.0.1/udp/0/webrtc-direct", 1, (minke_udp_batching_t)(i / 3),
+                  (minke_udp_batching_t)(i % 3));
+    }
 }
 
 /* A loop in a hurry: one event a turn, and a write between turns that nobody follows up. Descriptor and timeout alone
@@ -351,6 +374,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ip4_version_1),
         cmocka_unit_test(ip4_version_2),
+        cmocka_unit_test(every_way_of_sending),
         cmocka_unit_test(one_event_a_turn_loses_nothing),
         cmocka_unit_test(ip6),
         cmocka_unit_test(all_interfaces),

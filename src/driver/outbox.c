@@ -1,0 +1,96 @@
+#include "driver/outbox.h"
+
+#include <string.h>
+
+#include "driver/host.h"
+
+/* What the cost of a call is small beside. */
+enum { COLLECT_BYTES = 16 << 10, OUTBOX_BYTES = COLLECT_BYTES + MINKE_TRAIN_BYTES };
+
+int minke__outbox_init(minke_outbox_t *outbox, const minke_env_t *env)
+{
+    outbox->bytes = minke__alloc(env, OUTBOX_BYTES);
+    return outbox->bytes != NULL ? MINKE_OK : MINKE_ERROR_NO_MEMORY;
+}
+
+void minke__outbox_free(minke_outbox_t *outbox, const minke_env_t *env)
+{
+    minke__free(env, outbox->bytes);
+    outbox->bytes = NULL;
+}
+
+static void wait_for_room(minke_host_t *host, minke_host_socket_t *s, bool wanted)
+{
+    minke__watch_change(host, &s->watch, wanted ? EPOLLIN | EPOLLOUT : EPOLLIN);
+}
+
+/* The next trains that leave by one socket. False: it has no room, and will say when it has. */
+static bool send_run(minke_host_t *host)
+{
+    minke_outbox_t *outbox = &host->outbox;
+    minke_routed_train_t *first = &outbox->trains[outbox->at];
+    size_t n = 1;
+    while (outbox->at + n < outbox->trains_n && first[n].path.socket == first->path.socket) n++;
+    minke_host_socket_t *s = minke__host_socket(host, first->path.socket);
+    const size_t done = s != NULL ? minke__udp_send(&s->udp, first, n) : n;
+    outbox->at += done;
+    for (size_t i = 0; i < done; i++) {
+        if (first[i].no_way == 0) continue;
+        minke_transport_unreachable(host->node->transport, &first[i].path, strerror(first[i].no_way), host->now);
+    }
+    if (s != NULL) wait_for_room(host, s, done < n);
+    return done == n;
+}
+
+static bool send_all(minke_host_t *host)
+{
+    minke_outbox_t *outbox = &host->outbox;
+    while (outbox->at < outbox->trains_n) {
+        if (send_run(host)) continue;
+        outbox->held = true;
+        return false;
+    }
+    outbox->trains_n = outbox->at = outbox->bytes_n = 0;
+    return true;
+}
+
+static bool collect(minke_host_t *host)
+{
+    minke_outbox_t *outbox = &host->outbox;
+    minke_routed_train_t *next = &outbox->trains[outbox->trains_n];
+    if (minke_transport_transmit(host->node->transport, outbox->bytes + outbox->bytes_n, MINKE_TRAIN_BYTES,
+                                 &next->train, &next->path, host->now) == 0) {
+        return false;
+    }
+    next->no_way = 0;
+    outbox->trains_n++;
+    outbox->bytes_n += next->train.len;
+    return true;
+}
+
+void minke__outbox_transmit(minke_host_t *host)
+{
+    minke_outbox_t *outbox = &host->outbox;
+    if (outbox->held || !send_all(host)) return;
+    for (bool more = true; more;) {
+        more = collect(host);
+        const bool full = outbox->trains_n == MINKE_UDP_MESSAGES_MAX || outbox->bytes_n >= COLLECT_BYTES;
+        if ((full || !more) && !send_all(host)) return;
+    }
+}
+
+void minke__outbox_resume(minke_host_t *host)
+{
+    host->outbox.held = false;
+    (void)send_all(host);
+}
+
+void minke__outbox_forget(minke_outbox_t *outbox, minke_socket_t socket)
+{
+    size_t kept = outbox->at;
+    for (size_t i = outbox->at; i < outbox->trains_n; i++) {
+        if (outbox->trains[i].path.socket != socket) outbox->trains[kept++] = outbox->trains[i];
+    }
+    outbox->trains_n = kept;
+    outbox->held = false; /* perhaps it was this socket that the others waited for */
+}
