@@ -51,7 +51,7 @@ typedef struct minke_transport_options {
     const uint8_t *public_key;
     size_t public_key_len; /**< bytes */
     /** Signs `message`, writing at most `capacity` bytes and returning how many, or a negative error, which ends the
-     * connection in set-up. It is called inside recv, tick and transmit, once per connection, and they wait for it. */
+     * connection in set-up. It is called inside recv, tick and transmit, which wait for it, by the first connection. */
     ssize_t (*sign)(void *user, const uint8_t *message, size_t len, uint8_t *signature, size_t capacity);
     void *sign_user; /**< handed to `sign` */
 

@@ -5,6 +5,7 @@
 
 #include "base/wire.h"
 #include "crypto/primitives.h"
+#include "dtls/library.h"
 #include "dtls/private.h"
 
 /* C02B C02F C02C C030 CCA9 CCA8: AEAD only, since the records are ours (spec/webrtc-direct.md 6). */
@@ -104,17 +105,35 @@ static bool set_parameters(SSL_CTX *context)
            SSL_CTX_set_max_send_fragment(context, SEND_FRAGMENT_MAX) == 1;
 }
 
+static bool use_certificate(SSL_CTX *context, OSSL_LIB_CTX *library, const minke_certificate_t *certificate)
+{
+    X509 *x509 = minke__dtls_library_certificate(library, minke__certificate_x509(certificate));
+    EVP_PKEY *key = minke__dtls_library_key(library, minke__certificate_private_key(certificate));
+    const bool used = x509 != NULL && key != NULL && SSL_CTX_use_certificate(context, x509) == 1 &&
+                      SSL_CTX_use_PrivateKey(context, key) == 1;
+    X509_free(x509);
+    EVP_PKEY_free(key);
+    return used;
+}
+
+/* NULL: not in this library context. */
+static SSL_CTX *new_ssl_context(OSSL_LIB_CTX *library, const minke_certificate_t *certificate)
+{
+    SSL_CTX *context = SSL_CTX_new_ex(library, NULL, DTLS_method());
+    if (context != NULL && set_parameters(context) && use_certificate(context, library, certificate)) return context;
+    SSL_CTX_free(context);
+    return NULL;
+}
+
 static int init_context(minke_dtls_context_t *context, const minke_certificate_t *certificate)
 {
+    OSSL_LIB_CTX *library = minke__dtls_library();
     if (!minke__dtls_algorithms_fetch(&context->algorithms)) return MINKE_ERROR_CRYPTO;
     context->bio_method = minke__dtls_bio_method_new();
-    context->ssl_context = SSL_CTX_new(DTLS_method());
-    if (context->bio_method == NULL || context->ssl_context == NULL) return MINKE_ERROR_NO_MEMORY;
-    if (!set_parameters(context->ssl_context)) return MINKE_ERROR_CRYPTO;
-    if (SSL_CTX_use_certificate(context->ssl_context, minke__certificate_x509(certificate)) != 1 ||
-        SSL_CTX_use_PrivateKey(context->ssl_context, minke__certificate_private_key(certificate)) != 1)
-        return MINKE_ERROR_CRYPTO;
-    return MINKE_OK;
+    if (context->bio_method == NULL) return MINKE_ERROR_NO_MEMORY;
+    context->ssl_context = new_ssl_context(library, certificate);
+    if (context->ssl_context == NULL && library != NULL) context->ssl_context = new_ssl_context(NULL, certificate);
+    return context->ssl_context != NULL ? MINKE_OK : MINKE_ERROR_CRYPTO;
 }
 
 int minke__dtls_context_new(const minke_env_t *env, const minke_certificate_t *certificate, minke_dtls_context_t **out)

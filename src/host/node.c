@@ -63,6 +63,7 @@ static minke_byte_endpoint_t *new_bytes(const minke_node_t *node)
     minke_byte_endpoint_options_t options;
     minke__bytes_options_defaults(&options);
     options.identity = node->transport->identity;
+    options.upgrade.noise_key = &node->transport->noise_key;
     options.connections_max = given->connections_max;
     options.handshakes_max = given->handshakes_max;
     options.memory_max = given->connection_memory_max;

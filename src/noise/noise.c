@@ -30,7 +30,8 @@ typedef struct handshake_keys {
 struct minke_noise {
     const minke_env_t *env;
     const minke_identity_t *identity;
-    const char *error; /* NULL unless failed */
+    minke_noise_key_t *key; /* NULL: the static key is of this handshake alone */
+    const char *error;      /* NULL unless failed */
     minke_noise_muxers_t muxers;
     const char *muxer;
     uint8_t *remote_public_key;
@@ -44,17 +45,33 @@ struct minke_noise {
     char error_text[ERROR_TEXT_BYTES];
 };
 
+static bool make_static_key(const minke_env_t *env, uint8_t secret[KEY_LEN], uint8_t public_key[KEY_LEN])
+{
+    minke__random_fill(env, secret, KEY_LEN);
+    return minke__x25519_public(secret, public_key) == MINKE_OK;
+}
+
+static bool take_static_key(minke_noise_t *noise)
+{
+    minke_noise_key_t *key = noise->key;
+    if (key == NULL) return make_static_key(noise->env, noise->keys.static_secret, noise->keys.static_public);
+    if (!key->made) key->made = make_static_key(noise->env, key->secret, key->public_key);
+    memcpy(noise->keys.static_secret, key->secret, KEY_LEN);
+    memcpy(noise->keys.static_public, key->public_key, KEY_LEN);
+    return key->made;
+}
+
 minke_noise_t *minke__noise_new(const minke_env_t *env, bool initiator, const minke_identity_t *identity,
-                                const void *prologue, size_t prologue_len)
+                                minke_noise_key_t *key, const void *prologue, size_t prologue_len)
 {
     minke_noise_t *noise = minke__alloc_zero(env, sizeof *noise);
     if (noise == NULL) return NULL;
     noise->env = env;
     noise->initiator = initiator;
     noise->identity = identity;
+    noise->key = key;
     minke__noise_symmetric_init(&noise->symmetric, prologue, prologue_len);
-    minke__random_fill(env, noise->keys.static_secret, KEY_LEN);
-    if (minke__x25519_public(noise->keys.static_secret, noise->keys.static_public) == MINKE_OK) return noise;
+    if (take_static_key(noise)) return noise;
     minke__noise_free(noise);
     return NULL;
 }
@@ -199,13 +216,30 @@ static void signed_bytes(const uint8_t static_public[KEY_LEN], uint8_t out[SIGNE
     memcpy(out + SIGNED_PREFIX_LEN, static_public, KEY_LEN);
 }
 
+/* Its length. The one of a key that is kept is made once. */
+static ssize_t sign_static_key(const minke_noise_t *noise, uint8_t signature[MINKE_SIGNATURE_MAX])
+{
+    uint8_t to_sign[SIGNED_LEN];
+    minke_noise_key_t *key = noise->key;
+    if (key != NULL && key->signature_len > 0) {
+        memcpy(signature, key->signature, key->signature_len);
+        return (ssize_t)key->signature_len;
+    }
+    signed_bytes(noise->keys.static_public, to_sign);
+    const ssize_t n =
+        minke__identity_sign(noise->identity, to_sign, sizeof to_sign, signature, MINKE_SIGNATURE_MAX);
+    if (n <= 0 || key == NULL) return n;
+    memcpy(key->signature, signature, (size_t)n);
+    key->signature_len = (size_t)n;
+    return n;
+}
+
 /* Plain, and before anything of the handshake has changed, because only this can find too little space. Returns its
  * length. */
 static ssize_t write_payload(minke_noise_t *noise, uint8_t *out, size_t capacity)
 {
-    uint8_t to_sign[SIGNED_LEN], signature[MINKE_SIGNATURE_MAX];
-    signed_bytes(noise->keys.static_public, to_sign);
-    const ssize_t n = minke__identity_sign(noise->identity, to_sign, sizeof to_sign, signature, sizeof signature);
+    uint8_t signature[MINKE_SIGNATURE_MAX];
+    const ssize_t n = sign_static_key(noise, signature);
     if (n < 0) return fail_because(noise, (int)n, "the identity did not sign: ");
     minke_noise_payload_t payload = {.signature = signature, .signature_len = (size_t)n};
     payload.identity_key = minke__identity_public_key(noise->identity, &payload.identity_key_len);

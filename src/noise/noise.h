@@ -20,10 +20,23 @@ typedef struct minke_noise minke_noise_t;
 /* No message of ours is longer, as long as the muxer names offered stay below 512 bytes in all. */
 enum { MINKE_NOISE_WRITE_MAX = 3072 };
 
-/* `identity` must outlive it; the prologue is not kept. NULL when out of memory. From env->random come first, here, the
- * 32 bytes of the static key, then, with our first message, the 32 bytes of the ephemeral key. */
+/*
+ * A static key with the identity's signature, for many handshakes: begin with zeros. It is made by the first handshake
+ * and signed with the first payload. What keeps connections apart, and their secrets when this one leaks, are the
+ * ephemeral keys.
+ */
+typedef struct minke_noise_key {
+    bool made;
+    size_t signature_len; /* 0: not signed yet */
+    uint8_t secret[32], public_key[32];
+    uint8_t signature[MINKE_SIGNATURE_MAX];
+} minke_noise_key_t;
+
+/* `identity` and `key` must outlive it and always go together; `key` NULL: one for this handshake alone. The prologue
+ * is not kept. NULL when out of memory. From env->random come first, here, the 32 bytes of a static key that is to be
+ * made, then, with our first message, the 32 bytes of the ephemeral key. */
 MINKE_MUST_USE minke_noise_t *minke__noise_new(const minke_env_t *env, bool initiator, const minke_identity_t *identity,
-                                               const void *prologue, size_t prologue_len);
+                                               minke_noise_key_t *key, const void *prologue, size_t prologue_len);
 void minke__noise_free(minke_noise_t *noise);
 /* The remote must turn out to have this peer id, else reading its payload fails. To be called before that. */
 void minke__noise_expect(minke_noise_t *noise, const minke_peer_id_t *peer);

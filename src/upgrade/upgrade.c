@@ -301,7 +301,7 @@ static bool start(minke_upgrade_t *u, minke_time_t now)
     uint8_t out[NEGOTIATION_MAX];
     minke_writer_t w = minke__writer(out, sizeof out);
     u->negotiation = minke__alloc_zero(u->env, sizeof *u->negotiation);
-    u->noise = minke__noise_new(u->env, u->options.dialer, u->options.identity, NULL, 0);
+    u->noise = minke__noise_new(u->env, u->options.dialer, u->options.identity, u->options.noise_key, NULL, 0);
     if (u->negotiation == NULL || u->noise == NULL) return false;
     const minke_peer_id_t *expected = u->options.expected;
     if (expected != NULL && expected->len > 0) minke__noise_expect(u->noise, expected);

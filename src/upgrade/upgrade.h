@@ -20,6 +20,7 @@ typedef struct minke_upgrade minke_upgrade_t;
 typedef struct minke_upgrade_options {
     bool dialer;
     const minke_identity_t *identity; /* must outlive the connection */
+    minke_noise_key_t *noise_key;     /* the same; NULL: a new one for each connection */
     const minke_peer_id_t *expected;  /* copied; NULL or empty: anybody */
     bool early_muxer;                 /* names yamux in the Noise payload, which saves a round trip. Default true */
     minke_time_t handshake_after;     /* to be OPEN by then. Default 10 s */

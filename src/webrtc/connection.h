@@ -95,6 +95,7 @@ typedef struct minke_connection_config {
     const minke_env_t *env; /* the transport's */
     size_t memory_max;      /* of one connection */
     const minke_identity_t *identity;
+    minke_noise_key_t *noise_key;
     minke_dtls_context_t *dtls;
     const uint8_t *fingerprint; /* of our certificate */
     minke_handles_t *streams;

@@ -35,6 +35,7 @@ struct minke_transport {
     minke_blocks_t blocks;
     minke_transport_options_t options;
     minke_identity_t *identity;
+    minke_noise_key_t noise_key; /* of all connections, of a host's byte connections too */
     minke_certificate_t *certificate;
     minke_connection_config_t config;
     minke_strangers_t *strangers;

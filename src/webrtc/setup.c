@@ -28,8 +28,8 @@ void minke__direct_prologue(const uint8_t dialer_fingerprint[32], const uint8_t 
     minke__write_bytes(&w, listener_fingerprint, 32);
 }
 
-minke_setup_t *minke__setup_new(const minke_env_t *env, const minke_identity_t *identity, bool listener,
-                                const uint8_t dialer_fingerprint[32], const uint8_t listener_fingerprint[32],
+minke_setup_t *minke__setup_new(const minke_env_t *env, const minke_identity_t *identity,
+                                minke_noise_key_t *key, bool listener, const uint8_t dialer_fingerprint[32], const uint8_t listener_fingerprint[32],
                                 const minke_peer_id_t *expected)
 {
     minke_setup_t *setup = minke__alloc(env, sizeof *setup);
@@ -39,7 +39,7 @@ minke_setup_t *minke__setup_new(const minke_env_t *env, const minke_identity_t *
     setup->have = setup->out_len = setup->out_sent = 0;
     uint8_t prologue[MINKE_PROLOGUE_BYTES];
     minke__direct_prologue(dialer_fingerprint, listener_fingerprint, prologue);
-    setup->noise = minke__noise_new(env, listener, identity, prologue, sizeof prologue);
+    setup->noise = minke__noise_new(env, listener, identity, key, prologue, sizeof prologue);
     if (setup->noise == NULL) {
         minke__free(env, setup);
         return NULL;

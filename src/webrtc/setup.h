@@ -13,8 +13,8 @@ typedef struct minke_setup minke_setup_t;
 typedef enum minke_setup_result { MINKE_SETUP_MORE, MINKE_SETUP_DONE, MINKE_SETUP_FAILED } minke_setup_result_t;
 
 /* Fingerprints of both certificates go into the prologue, dialer first. `expected` may be NULL. */
-MINKE_MUST_USE minke_setup_t *minke__setup_new(const minke_env_t *env, const minke_identity_t *identity, bool listener,
-                                               const uint8_t dialer_fingerprint[32],
+MINKE_MUST_USE minke_setup_t *minke__setup_new(const minke_env_t *env, const minke_identity_t *identity,
+                                               minke_noise_key_t *key, bool listener, const uint8_t dialer_fingerprint[32],
                                                const uint8_t listener_fingerprint[32], const minke_peer_id_t *expected);
 void minke__setup_free(minke_setup_t *setup);
 /* Reads and writes what is possible now. */

@@ -68,6 +68,7 @@ static void configure(minke_transport_t *t)
     minke_connection_config_t *config = &t->config;
     config->env = &t->env;
     config->identity = t->identity;
+    config->noise_key = &t->noise_key;
     config->fingerprint = minke__certificate_fingerprint(t->certificate);
     config->streams = &t->streams;
     config->silent_after = t->options.silent_after;
@@ -150,6 +151,7 @@ void minke_transport_free(minke_transport_t *t)
     if (t->config.dtls != NULL) minke__dtls_context_free(t->config.dtls);
     if (t->certificate != NULL) minke__certificate_free(t->certificate);
     if (t->identity != NULL) minke__identity_free(t->identity);
+    minke__wipe(&t->noise_key, sizeof t->noise_key);
     minke__heap_free(&t->timers);
     minke__map_free(&t->origins);
     minke__map_free(&t->ufrags);

@@ -58,8 +58,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0 || size > LARGEST) return 0;
     test_env_t test;
     test_env_init(&test, 2);
-    minke_noise_t *ends[2] = {minke__noise_new(&test.env, true, identity, "prologue", 8),
-                              minke__noise_new(&test.env, false, identity, "prologue", 8)};
+    minke_noise_t *ends[2] = {minke__noise_new(&test.env, true, identity, NULL, "prologue", 8),
+                              minke__noise_new(&test.env, false, identity, NULL, "prologue", 8)};
     assert(ends[0] != NULL && ends[1] != NULL);
     handshake(ends, data[0] % 3, data[0] & 0x80, data + 1, size - 1);
     minke__noise_free(ends[0]);

@@ -110,7 +110,7 @@ static inline minke_noise_t *with_prologue(const minke_env_t *env, bool initiato
 {
     uint8_t prologue[128];
     const size_t len = test_unhex(PROLOGUE, prologue, sizeof prologue);
-    minke_noise_t *noise = minke__noise_new(env, initiator, identity, prologue, len);
+    minke_noise_t *noise = minke__noise_new(env, initiator, identity, NULL, prologue, len);
     memset(prologue, 0, sizeof prologue); /* it need not stay */
     return noise;
 }

@@ -224,8 +224,8 @@ static void test_prologues_differ(void **state)
     test_env_t test;
     test_env_init(&test, 1);
     minke_identity_t *identity = load(&test.env, private_i);
-    minke_noise_t *i = minke__noise_new(&test.env, true, identity, "a", 1);
-    minke_noise_t *r = minke__noise_new(&test.env, false, identity, NULL, 0);
+    minke_noise_t *i = minke__noise_new(&test.env, true, identity, NULL, "a", 1);
+    minke_noise_t *r = minke__noise_new(&test.env, false, identity, NULL, NULL, 0);
     assert_int_equal(pass(i, r), MINKE_OK);
     assert_int_equal(pass(r, i), MINKE_ERROR_CRYPTO);
     assert_failed(i, "the remote's message does not decrypt: it was changed, or the prologues differ");
@@ -240,8 +240,8 @@ static void test_empty_prologue(void **state)
     test_env_t test;
     test_env_init(&test, 1);
     minke_identity_t *identity = load(&test.env, private_i);
-    minke_noise_t *i = minke__noise_new(&test.env, true, identity, NULL, 0);
-    minke_noise_t *r = minke__noise_new(&test.env, false, identity, "", 0);
+    minke_noise_t *i = minke__noise_new(&test.env, true, identity, NULL, NULL, 0);
+    minke_noise_t *r = minke__noise_new(&test.env, false, identity, NULL, "", 0);
     assert_int_equal(pass(i, r), MINKE_OK);
     assert_int_equal(pass(r, i), MINKE_OK);
     assert_int_equal(pass(i, r), MINKE_OK);

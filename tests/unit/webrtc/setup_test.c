@@ -47,7 +47,7 @@ static void first_frame_of_a_listener(void **state)
     test_env_init(&test, 1);
     assert_int_equal(minke__identity_new(&test.env, &identity), MINKE_OK);
     test.env.random = (minke_random_t){&drawn, fill_with_vector_keys};
-    minke_noise_t *noise = minke__noise_new(&test.env, true, identity, fingerprint, sizeof fingerprint);
+    minke_noise_t *noise = minke__noise_new(&test.env, true, identity, NULL, fingerprint, sizeof fingerprint);
     minke_message_t *message = minke__message_new(&test.env, MINKE_FRAME_HEADROOM, 64);
     uint8_t *payload = message->bytes + message->start;
     payload[0] = 0;

@@ -1,0 +1,175 @@
+#include "dtls/library.h"
+
+#include <stdbool.h>
+#include <string.h>
+#include <strings.h>
+
+#include <openssl/core_dispatch.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/provider.h>
+#include <openssl/x509.h>
+
+/* What stays, by operation; names as OpenSSL has them. HMAC is a key too: libssl makes one for its records. */
+static const struct {
+    int operation;
+    const char *names[12];
+} wanted[] = {
+    {OSSL_OP_DIGEST, {"MD5", "MD5-SHA1", "SHA1", "SHA2-224", "SHA2-256", "SHA2-384", "SHA2-512"}},
+    {OSSL_OP_CIPHER, {"AES-128-GCM", "AES-256-GCM", "ChaCha20-Poly1305", "AES-256-CTR"}},
+    {OSSL_OP_MAC, {"HMAC"}},
+    {OSSL_OP_KDF, {"TLS1-PRF", "HKDF"}},
+    {OSSL_OP_RAND, {"CTR-DRBG", "SEED-SRC"}},
+    {OSSL_OP_KEYMGMT, {"EC", "RSA", "X25519", "HMAC"}},
+    {OSSL_OP_KEYEXCH, {"ECDH", "X25519"}},
+    {OSSL_OP_SIGNATURE, {"ECDSA", "RSA", "HMAC"}},
+    {OSSL_OP_DECODER, {"EC", "RSA"}},
+};
+enum { OPERATIONS = sizeof wanted / sizeof wanted[0], KEPT_MAX = 16 };
+
+static OSSL_ALGORITHM kept[OPERATIONS][KEPT_MAX]; /* each list ends with an empty entry */
+static OSSL_PROVIDER *whole_provider;
+static OSSL_LIB_CTX *lean;
+
+/* ---- the provider ---- */
+
+static const OSSL_ALGORITHM *query(void *provider, int operation, int *no_cache)
+{
+    (void)provider;
+    *no_cache = 0;
+    for (size_t i = 0; i < OPERATIONS; i++) {
+        if (wanted[i].operation == operation) return kept[i];
+    }
+    return NULL;
+}
+
+/* The groups of TLS are told here. */
+static int capabilities(void *provider, const char *name, OSSL_CALLBACK *callback, void *argument)
+{
+    (void)provider;
+    return OSSL_PROVIDER_get_capabilities(whole_provider, name, callback, argument);
+}
+
+static int begin_provider(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out,
+                          void **provider)
+{
+    static const OSSL_DISPATCH functions[] = {
+        {OSSL_FUNC_PROVIDER_QUERY_OPERATION, (void (*)(void))query},
+        {OSSL_FUNC_PROVIDER_GET_CAPABILITIES, (void (*)(void))capabilities},
+        {0, NULL},
+    };
+    (void)handle;
+    (void)in;
+    *out = functions;
+    *provider = OSSL_PROVIDER_get0_provider_ctx(whole_provider); /* what its algorithms expect */
+    return 1;
+}
+
+/* ---- its lists ---- */
+
+/* `names`: "first:second:..". */
+static bool has_name(const char *names, const char *name)
+{
+    const size_t len = strlen(name);
+    while (names != NULL) {
+        if (strncasecmp(names, name, len) == 0 && (names[len] == ':' || names[len] == '\0')) return true;
+        names = strchr(names, ':');
+        if (names != NULL) names++;
+    }
+    return false;
+}
+
+static bool is_wanted(size_t list, const OSSL_ALGORITHM *algorithm)
+{
+    /* Certificates have their keys as SubjectPublicKeyInfo; every other structure is another decoder to set up. */
+    if (wanted[list].operation == OSSL_OP_DECODER &&
+        strstr(algorithm->property_definition, "structure=SubjectPublicKeyInfo") == NULL)
+        return false;
+    for (const char *const *name = wanted[list].names; *name != NULL; name++) {
+        if (has_name(algorithm->algorithm_names, *name)) return true;
+    }
+    return false;
+}
+
+/* False: there is none of a kind, or there are more than expected. Either way this is not the OpenSSL that we know. */
+static bool keep_wanted(size_t list)
+{
+    size_t n = 0;
+    int no_cache;
+    const OSSL_ALGORITHM *all = OSSL_PROVIDER_query_operation(whole_provider, wanted[list].operation, &no_cache);
+    for (; all != NULL && all->algorithm_names != NULL; all++) {
+        if (!is_wanted(list, all)) continue;
+        if (n == KEPT_MAX - 1) return false;
+        kept[list][n++] = *all;
+    }
+    return n > 0;
+}
+
+/* ---- the contexts ---- */
+
+/* Later releases keep decoders themselves, and may ask a provider for what is not forwarded here. */
+static bool is_release_known(void) { return OPENSSL_version_major() == 3 && OPENSSL_version_minor() < 2; }
+
+static bool make_lists(OSSL_LIB_CTX *whole)
+{
+    whole_provider = whole != NULL ? OSSL_PROVIDER_load(whole, "default") : NULL;
+    if (whole_provider == NULL) return false;
+    for (size_t i = 0; i < OPERATIONS; i++) {
+        if (!keep_wanted(i)) return false;
+    }
+    return true;
+}
+
+static OSSL_LIB_CTX *make_lean(void)
+{
+    OSSL_LIB_CTX *library = OSSL_LIB_CTX_new();
+    if (library != NULL && OSSL_PROVIDER_add_builtin(library, "minke", begin_provider) == 1 &&
+        OSSL_PROVIDER_load(library, "minke") != NULL)
+        return library;
+    OSSL_LIB_CTX_free(library);
+    return NULL;
+}
+
+static void make(void)
+{
+    if (!is_release_known()) return;
+    OSSL_LIB_CTX *whole = OSSL_LIB_CTX_new();
+    if (make_lists(whole)) lean = make_lean();
+    if (lean != NULL) return;
+    OSSL_PROVIDER_unload(whole_provider);
+    OSSL_LIB_CTX_free(whole);
+    ERR_clear_error();
+}
+
+OSSL_LIB_CTX *minke__dtls_library(void)
+{
+    static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
+    return CRYPTO_THREAD_run_once(&once, make) == 1 ? lean : NULL;
+}
+
+/* ---- what is brought in ---- */
+
+EVP_PKEY *minke__dtls_library_key(OSSL_LIB_CTX *library, const EVP_PKEY *key)
+{
+    OSSL_PARAM *parts = NULL;
+    EVP_PKEY *copy = NULL;
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(library, EVP_PKEY_get0_type_name(key), NULL);
+    if (context == NULL || EVP_PKEY_todata(key, EVP_PKEY_KEYPAIR, &parts) != 1 ||
+        EVP_PKEY_fromdata_init(context) != 1 || EVP_PKEY_fromdata(context, &copy, EVP_PKEY_KEYPAIR, parts) != 1)
+        copy = NULL;
+    OSSL_PARAM_free(parts);
+    EVP_PKEY_CTX_free(context);
+    return copy;
+}
+
+X509 *minke__dtls_library_certificate(OSSL_LIB_CTX *library, const X509 *certificate)
+{
+    unsigned char *der = NULL;
+    const int len = i2d_X509(certificate, &der);
+    const unsigned char *at = der;
+    X509 *copy = len > 0 ? X509_new_ex(library, NULL) : NULL;
+    if (copy != NULL && d2i_X509(&copy, &at, len) == NULL) copy = NULL; /* which has freed it */
+    OPENSSL_free(der);
+    return copy;
+}
