@@ -66,14 +66,21 @@ typedef struct minke_transport_options {
     /** Per connection, opened by us; further ones are MINKE_ERROR_LIMIT. Default 510, and never more: peers know ids
      * below 1024 only, and half of them are the remote's. */
     uint32_t outbound_streams_max;
-    uint32_t receive_window; /**< bytes per connection, received and not yet consumed: 16 KiB to 1 GiB. Default 2 MiB;
-                                at most a quarter of connection_memory_max is announced */
-    uint32_t send_buffer;    /**< bytes per stream, written and not yet sent: from 16 KiB. Default 256 KiB */
+    /** Bytes per connection, received and not yet consumed: 16 KiB to 1 GiB. Default 8 MiB, which 100 Mbit/s over 600
+     * ms need. A connection begins with 2 MiB at most and is given more as the application consumes, four times what
+     * that is in a round trip; who does not read is not sent more. At most a quarter of connection_memory_max is
+     * announced. */
+    uint32_t receive_window;
+    /** Bytes per stream, written and not yet sent: from 16 KiB. Default 4 MiB. A stream takes 256 KiB of it (over byte
+     * connections never more), and where the path takes more in a round trip as much as that, shared by the streams of
+     * the connection: at most 8 MiB for all, and a quarter of connection_memory_max. */
+    uint32_t send_buffer;
 
     /**
      * Bytes that one connection may hold: its state (7 KiB, a host's part included), its streams (1 KiB each), what is
      * unread and what is not acknowledged. OpenSSL's own memory is not seen: a handshake counts 80 KiB for it. Default
-     * 16 MiB, some twice what full windows, send buffers and losses come to. At least 256 KiB.
+     * 32 MiB: a quarter each for what is unread, in flight and unsent, and one for what they cost besides. At least
+     * 256 KiB.
      *
      * Well before it is reached writes take nothing (MINKE_ERROR_AGAIN), the receive window shrinks and streams are
      * refused. An allocation beyond it fails and ends the connection: MINKE_ERROR_NO_MEMORY in `close`.
@@ -358,9 +365,10 @@ typedef struct minke_connection_stats {
     uint64_t losses;                                 /**< times that SACKs showed loss and the window was cut for it */
     uint64_t timeouts;                               /**< times that T3-rtx expired */
     uint32_t congestion_window, in_flight, peer_window; /**< bytes */
-    uint32_t streams;                                   /**< open now, both directions */
-    size_t unread, unsent; /**< bytes: received and not consumed; written and not handed to SCTP */
-    uint64_t memory;       /**< bytes that count against connection_memory_max now, a host's part included */
+    uint32_t receive_window; /**< bytes that the remote may have unread here: grows with what is consumed */
+    uint32_t streams;        /**< open now, both directions */
+    size_t unread, unsent;   /**< bytes: received and not consumed; written and not handed to SCTP */
+    uint64_t memory;         /**< bytes that count against connection_memory_max now, a host's part included */
     minke_path_kind_t
         kind;     /**< what it goes over; what only webrtc-direct has (pairs, windows, losses) is zero elsewhere */
     bool limited; /**< the relay limits its time or its bytes */

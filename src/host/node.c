@@ -70,7 +70,10 @@ static minke_byte_endpoint_t *new_bytes(const minke_node_t *node)
     options.upgrade.handshake_after = given->handshake_after;
     options.upgrade.yamux.inbound_max = given->inbound_streams_max;
     options.upgrade.yamux.outbound_max = given->outbound_streams_max;
-    options.upgrade.yamux.send_buffer = given->send_buffer;
+    /* TCP has a buffer of its own that follows the path. */
+    if (given->send_buffer < options.upgrade.yamux.send_buffer) {
+        options.upgrade.yamux.send_buffer = given->send_buffer;
+    }
     return minke__bytes_new(&node->env, &options);
 }
 

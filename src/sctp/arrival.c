@@ -17,7 +17,7 @@ void minke__sctp_arrival_start(minke_sctp_t *sctp)
 uint64_t minke__sctp_full_window(const minke_sctp_t *sctp)
 {
     const uint64_t affordable = minke__account_window(sctp->env->account);
-    return affordable < sctp->options.receive_window ? affordable : sctp->options.receive_window;
+    return affordable < sctp->in.window.size ? affordable : sctp->in.window.size;
 }
 
 uint32_t minke__sctp_window(const minke_sctp_t *sctp)
@@ -29,7 +29,7 @@ uint32_t minke__sctp_window(const minke_sctp_t *sctp)
 
 bool minke__sctp_window_is_shut(const minke_sctp_t *sctp)
 {
-    return minke__sctp_full_window(sctp) < sctp->options.receive_window && sctp->in.anything &&
+    return minke__sctp_full_window(sctp) < sctp->in.window.size && sctp->in.anything &&
            sctp->in.announced < 2u * sctp->options.packet_max;
 }
 

@@ -20,6 +20,7 @@
 #include "sctp/rtt.h"
 #include "sctp/sctp.h"
 #include "sctp/tsn.h"
+#include "sctp/window.h"
 
 enum {
     MINKE_SCTP_DUPLICATES_MAX = 20, /* reported in one SACK, as dcSCTP */
@@ -104,8 +105,9 @@ struct minke_sctp {
     struct {
         minke_inbound_t streams;
         minke_tsn_set_t above; /* received above the cumulative TSN */
-        uint64_t cumulative;   /* everything up to here was received */
-        uint64_t announced;    /* a_rwnd of the last SACK */
+        minke_window_t window;
+        uint64_t cumulative; /* everything up to here was received */
+        uint64_t announced;  /* a_rwnd of the last SACK */
         uint32_t duplicates[MINKE_SCTP_DUPLICATES_MAX];
         uint32_t duplicates_n;
         uint32_t unacknowledged_n;   /* packets with DATA since the last SACK */
@@ -244,7 +246,7 @@ void minke__sctp_write_sack(minke_sctp_t *sctp, minke_writer_t *w);
 bool minke__sctp_write_early_sack(minke_sctp_t *sctp, minke_writer_t *w);
 void minke__sctp_free_early_sacks(minke_sctp_t *sctp);
 uint32_t minke__sctp_window(const minke_sctp_t *sctp);
-/* The same with nothing held: the option, or less while memory is short. */
+/* The same with nothing held: as much as the application takes, less while memory is short. */
 uint64_t minke__sctp_full_window(const minke_sctp_t *sctp);
 /* Memory is short and the remote has been told of (nearly) no window. */
 bool minke__sctp_window_is_shut(const minke_sctp_t *sctp);

@@ -9,8 +9,8 @@ enum { RECEIVED_RANGES_MAX = 1024 };
 
 void minke__sctp_options_defaults(minke_sctp_options_t *options)
 {
-    *options = (minke_sctp_options_t){.receive_window = 2 << 20,
-                                      .held_max = 2 << 20,
+    *options = (minke_sctp_options_t){.receive_window = 8 << 20,
+                                      .held_max = 8 << 20,
                                       .packet_max = MINKE_SCTP_PACKET_MAX,
                                       .streams_max = 65535,
                                       .handshake_after = 30000000,
@@ -52,6 +52,7 @@ static void init_sender(minke_sctp_t *sctp)
 
 static void init_receiver(minke_sctp_t *sctp)
 {
+    sctp->in.window = minke__window(sctp->options.receive_window);
     minke__inbound_init(&sctp->in.streams, sctp->env, &sctp->user, sctp->options.held_max);
     minke__tsn_set_init(&sctp->in.above, sctp->env, RECEIVED_RANGES_MAX);
     minke__list_init(&sctp->requests.deferred);
@@ -138,10 +139,10 @@ void minke__sctp_wake(minke_sctp_t *sctp) { sctp->out.user_empty = false; }
 
 void minke__sctp_consumed(minke_sctp_t *sctp, size_t len, minke_time_t now)
 {
-    (void)now;
     const uint64_t unconsumed = minke__inbound_unconsumed(&sctp->in.streams);
     assert(len <= unconsumed);
     sctp->in.streams.consumed += len < unconsumed ? len : unconsumed;
+    minke__window_consumed(&sctp->in.window, sctp->in.streams.consumed, sctp->out.rtt.minimum, now);
     if (!minke__sctp_up(sctp) || !sctp->in.anything) return;
     /* Silly window avoidance, RFC 9260 6.2.1 and RFC 1122 4.2.3.3: say so only when it is worth a packet. */
     const uint64_t window = minke__sctp_window(sctp), announced = sctp->in.announced;
@@ -158,6 +159,14 @@ bool minke__sctp_is_with_minke(const minke_sctp_t *sctp) { return sctp->with_min
 bool minke__sctp_may_send(const minke_sctp_t *sctp)
 {
     return minke__sctp_up(sctp) || sctp->state == MINKE_SCTP_COOKIE_ECHOED;
+}
+
+uint32_t minke__sctp_path_bytes(const minke_sctp_t *sctp)
+{
+    const minke_rtt_t *rtt = &sctp->out.rtt;
+    const uint32_t window = sctp->out.congestion.window, peer_window = sctp->out.peer_window;
+    if (rtt->smoothed <= rtt->minimum) return window < peer_window ? window : peer_window;
+    return (uint32_t)((window < peer_window ? window : peer_window) * rtt->minimum / rtt->smoothed);
 }
 
 uint32_t minke__sctp_streams_out(const minke_sctp_t *sctp) { return sctp->streams_out; }
@@ -178,5 +187,6 @@ minke_sctp_stats_t minke__sctp_stats(const minke_sctp_t *sctp)
                                 .congestion_window = sctp->out.congestion.window,
                                 .in_flight = sctp->out.flight.in_flight,
                                 .peer_window = sctp->out.peer_window,
+                                .receive_window = (uint32_t)minke__sctp_full_window(sctp),
                                 .held = sctp->in.streams.held_bytes};
 }

@@ -53,7 +53,8 @@ typedef struct minke_sctp_user {
 } minke_sctp_user_t;
 
 typedef struct minke_sctp_options {
-    uint32_t receive_window; /* bytes; what a_rwnd says while nothing is held. Default 2 MiB, range 16 KiB .. 1 GiB */
+    uint32_t receive_window; /* bytes; what a_rwnd says at most while nothing is held. It begins with 2 MiB and grows
+                                with what is consumed (sctp/window.h). Default 8 MiB, range 16 KiB .. 1 GiB */
     uint32_t held_max;       /* bytes kept for chunks that cannot be delivered yet, overhead counted. Default as
                                 receive_window */
     uint16_t packet_max;     /* bytes of a whole SCTP packet. Default MINKE_SCTP_PACKET_MAX, range 512 .. 65535 */
@@ -113,6 +114,9 @@ bool minke__sctp_may_send(const minke_sctp_t *sctp);
 bool minke__sctp_takes_large_messages(const minke_sctp_t *sctp);
 /* Is the remote Minke too? Not before its stack is known. */
 bool minke__sctp_is_with_minke(const minke_sctp_t *sctp);
+/* What the path takes in a round trip, as far as can be told from the window in use: bytes, without what only fills a
+ * queue on the way. */
+uint32_t minke__sctp_path_bytes(const minke_sctp_t *sctp);
 /* Negotiated: ids 0 .. n - 1 may be used by us; 0 before that is known. */
 uint32_t minke__sctp_streams_out(const minke_sctp_t *sctp);
 uint32_t minke__sctp_streams_in(const minke_sctp_t *sctp);
@@ -130,7 +134,8 @@ typedef struct minke_sctp_stats {
     uint32_t congestion_window;
     uint32_t in_flight;
     uint32_t peer_window;
-    uint32_t held; /* bytes received that cannot be delivered yet */
+    uint32_t receive_window; /* ours, with nothing held */
+    uint32_t held;           /* bytes received that cannot be delivered yet */
 } minke_sctp_stats_t;
 
 minke_sctp_stats_t minke__sctp_stats(const minke_sctp_t *sctp);

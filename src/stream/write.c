@@ -13,19 +13,41 @@ enum { BLOCK_MIN = 128 };
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
+/*
+ * Enough that a writer who is woken a round trip late has not kept the path waiting. What a path takes in a round trip
+ * is that of all streams together: who is alone may have it, beside others everybody has the smaller buffer in any
+ * case.
+ */
+static size_t own_limit(const minke_mux_stream_t *stream)
+{
+    const minke_mux_t *mux = stream->mux;
+    const size_t path = mux->sctp != NULL ? minke__sctp_path_bytes(mux->sctp) : 0;
+    const size_t budget = least(path, mux->options.send_buffer_max), others = mux->unsent - stream->unsent;
+    return budget > others + mux->options.send_buffer ? budget - others : mux->options.send_buffer;
+}
+
 static size_t own_room(const minke_mux_stream_t *stream)
 {
-    const size_t limit = stream->mux->options.send_buffer;
+    const size_t limit = own_limit(stream);
     return stream->unsent < limit ? limit - stream->unsent : 0;
 }
 
+/* Unsent, in flight and unread: a quarter of the memory for each leaves one for what they cost besides, so that neither
+ * side of a connection can be too short of memory to take what the other must get rid of. */
 static size_t shared_room(const minke_mux_stream_t *stream)
 {
-    const size_t limit = stream->mux->options.send_buffer_total;
-    return stream->mux->unsent < limit ? limit - stream->mux->unsent : 0;
+    const minke_mux_t *mux = stream->mux;
+    const size_t limit = least(mux->options.send_buffer_total, minke__account_window(mux->env->account));
+    return mux->unsent < limit ? limit - mux->unsent : 0;
 }
 
 static size_t memory_room(const minke_mux_stream_t *stream) { return minke__account_room(stream->mux->env->account); }
+
+static bool waits_for_memory(const minke_mux_stream_t *stream)
+{
+    const minke_mux_t *mux = stream->mux;
+    return memory_room(stream) == 0 || mux->unsent >= minke__account_window(mux->env->account);
+}
 
 size_t minke__mux_writable(const minke_mux_stream_t *stream)
 {
@@ -47,7 +69,7 @@ static void wait_for_room(minke_mux_stream_t *stream)
  */
 bool minke__stream_offer_room(minke_mux_stream_t *stream)
 {
-    if (!stream->wants_room || stream->unsent > stream->mux->options.send_buffer / 2) return false;
+    if (!stream->wants_room || stream->unsent > own_limit(stream) / 2) return false;
     stream->wants_room = false;
     minke__list_remove(&stream->starved);
     minke__mux_raise(stream, MINKE_MUX_STREAM_WRITABLE);
@@ -189,7 +211,7 @@ ssize_t minke__mux_write(minke_mux_stream_t *stream, const void *data, size_t le
     const size_t done = append(stream, data, fits);
     if (fits < len) wait_for_room(stream);
     if (fits == 0) {
-        if (memory_room(stream) == 0) stream->mux->env->counters->memory_waits++;
+        if (waits_for_memory(stream)) stream->mux->env->counters->memory_waits++;
         return MINKE_ERROR_AGAIN;
     }
     if (done == 0) return MINKE_ERROR_NO_MEMORY;

@@ -18,9 +18,9 @@ void minke_transport_defaults(minke_transport_options_t *options)
                                            .strangers_max = 1024,
                                            .inbound_streams_max = 512,
                                            .outbound_streams_max = 510,
-                                           .receive_window = 2 << 20,
-                                           .send_buffer = 256 << 10,
-                                           .connection_memory_max = 16 << 20,
+                                           .receive_window = 8 << 20,
+                                           .send_buffer = 4 << 20,
+                                           .connection_memory_max = 32 << 20,
                                            .memory_max = 1 << 30,
                                            .handshake_after = 10 * SECOND,
                                            .dial_after = 15 * SECOND,
@@ -78,7 +78,11 @@ static void configure(minke_transport_t *t)
     if (t->options.outbound_streams_max < config->mux.outbound_max) {
         config->mux.outbound_max = t->options.outbound_streams_max;
     }
-    config->mux.send_buffer = t->options.send_buffer;
+    config->mux.send_buffer_max = t->options.send_buffer;
+    if (t->options.send_buffer < config->mux.send_buffer) config->mux.send_buffer = t->options.send_buffer;
+    /* The window keeps honest remotes below; a gap that is filled late may bring twice as much at once. */
+    const uint32_t unread_max = 2 * t->options.receive_window;
+    if (unread_max > config->mux.unread_max) config->mux.unread_max = unread_max;
     minke__sctp_options_defaults(&config->sctp);
     config->sctp.receive_window = t->options.receive_window;
     config->sctp.held_max = t->options.receive_window;

@@ -258,9 +258,9 @@ static void a_slow_reader_stops_its_own_circuit(void **state)
             relay_run(&scene, 100 * MILLISECOND);
             if (memory_of_relay() > most) most = memory_of_relay();
         }
-        assert_true(slow_hop->written < 6 << 20);
+        assert_true(slow_hop->written < 16 << 20);
         assert_true(!slow_hop->closed && !slow_stop->closed);
-        assert_true(most - before < 3 << 20); /* an SCTP receive window, and a send buffer */
+        assert_true(most - before < 8 << 20); /* an SCTP receive window that has grown, and a send buffer */
         const uint64_t stuck_at = slow_hop->written;
         relay_run(&scene, 10 * SECOND);
         assert_int_equal(slow_hop->written, stuck_at);

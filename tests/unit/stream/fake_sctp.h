@@ -18,6 +18,7 @@ struct minke_sctp {
     const minke_env_t *env;
     bool may_send, small_messages;
     uint32_t streams;
+    uint32_t path_bytes;
     bool refuse_reset; /* minke__sctp_reset_stream fails */
     size_t delivered, consumed;
     uint64_t wakes;
@@ -54,6 +55,7 @@ minke_sctp_state_t minke__sctp_state(const minke_sctp_t *sctp)
 
 bool minke__sctp_may_send(const minke_sctp_t *sctp) { return sctp->may_send; }
 bool minke__sctp_takes_large_messages(const minke_sctp_t *sctp) { return !sctp->small_messages; }
+uint32_t minke__sctp_path_bytes(const minke_sctp_t *sctp) { return sctp->path_bytes; }
 uint32_t minke__sctp_streams_out(const minke_sctp_t *sctp) { return sctp->may_send ? sctp->streams : 0; }
 uint32_t minke__sctp_streams_in(const minke_sctp_t *sctp) { return sctp->may_send ? sctp->streams : 0; }
 

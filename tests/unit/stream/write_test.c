@@ -160,6 +160,36 @@ static void test_send_buffer_of_the_connection(void **state)
     bench_free(b);
 }
 
+/* Over a long path one stream may hold what the path takes in a round trip; others have their own buffers all the same.
+ */
+static void test_send_buffer_follows_the_path(void **state)
+{
+    (void)state;
+    bench_t *b = bench_surfaced();
+    minke_mux_stream_t *s = accepted(b, 2), *other = accepted(b, 4), *third = accepted(b, 6);
+    b->sctp->path_bytes = 100 * KIB;
+    assert_int_equal(minke__mux_writable(s), 256 * KIB);
+    b->sctp->path_bytes = 1000 * KIB;
+    assert_int_equal(minke__mux_write(s, pattern, 1024 * KIB), 1000 * KIB);
+    assert_int_equal(minke__mux_write(other, pattern, 1024 * KIB), 256 * KIB);
+    assert_int_equal(minke__mux_write(s, pattern, 1), MINKE_ERROR_AGAIN);
+    size_t at = 0;
+    while (minke__mux_stats(b->mux).unsent > 500 * KIB) {
+        assert_non_null(fake_pull(b->sctp));
+        fake_ack_all(b->sctp);
+        if (++at > 1000) fail();
+    }
+    unsigned woken = 0;
+    minke_mux_event_t e;
+    while (minke__mux_event(b->mux, &e)) woken |= e.stream == s ? 1 : e.stream == other ? 2 : 4;
+    assert_int_equal(woken, 3);
+    assert_int_equal(minke__mux_writable(third), 1000 * KIB - minke__mux_stats(b->mux).unsent);
+    b->sctp->path_bytes = UINT32_MAX; /* a cap in any case */
+    fake_flush(b->sctp);
+    assert_int_equal(minke__mux_writable(third), 4096 * KIB);
+    bench_free(b);
+}
+
 /* A stream that is reset gives its part of the buffer back. */
 static void test_reset_makes_room(void **state)
 {
@@ -311,6 +341,7 @@ int main(void)
         cmocka_unit_test(test_send_buffer_of_a_stream),
         cmocka_unit_test(test_no_writable_without_need),
         cmocka_unit_test(test_send_buffer_of_the_connection),
+        cmocka_unit_test(test_send_buffer_follows_the_path),
         cmocka_unit_test(test_reset_makes_room),
         cmocka_unit_test(test_turns),
         cmocka_unit_test(test_wakes_sctp),
