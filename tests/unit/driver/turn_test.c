@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -81,7 +82,7 @@ static void serve_answerer(fixture_t *f)
 {
     minke_event_t event;
     while (minke_poll(f->answerer, &event) == MINKE_OK) {
-        if (event.type == MINKE_EVENT_LISTENING) strcpy(f->addr, event.addr);
+        if (event.type == MINKE_EVENT_LISTENING) (void)snprintf(f->addr, sizeof f->addr, "%s", event.addr);
         if (event.type == MINKE_EVENT_STREAM_READABLE) echo(f, event.stream);
     }
 }
