@@ -119,8 +119,11 @@ MINKE_API MINKE_MUST_USE int minke_poll(minke_host_t *host, minke_event_t *event
 /** For a loop of your own: readable when there is something to do. Valid as long as the host; do not read from it. */
 MINKE_API int minke_fd(const minke_host_t *host);
 /** Milliseconds until minke_poll must be called even if the descriptor is quiet; -1: no need; 0: now, an event or
- * something to send waits. Ask again after every turn and after every call: almost each of them changes it. */
+ * something to send waits. Ask again after every turn and after every call: almost each of them changes it. Parts of a
+ * millisecond are rounded up, which is late for a sender that paces itself: see minke_timeout_us. */
 MINKE_API int minke_timeout(const minke_host_t *host);
+/** The same in microseconds, for a loop that can wait so exactly; minke_wait does, where the system can. */
+MINKE_API int64_t minke_timeout_us(const minke_host_t *host);
 
 /**
  * Listens on /ip4|ip6/../udp/../webrtc-direct, /tcp/.. or /tcp/../ws; port 0 takes any, an unspecified address all

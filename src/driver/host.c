@@ -92,7 +92,7 @@ minke_host_socket_t *minke__host_socket(const minke_host_t *host, minke_socket_t
     return node != NULL ? MINKE_CONTAINER(node, minke_host_socket_t, by_id) : NULL;
 }
 
-static void free_socket(minke_host_t *host, minke_host_socket_t *s)
+void minke__host_close_socket(minke_host_t *host, minke_host_socket_t *s)
 {
     minke__outbox_forget(&host->outbox, s->id);
     minke__watch_remove(host, &s->watch);
@@ -101,18 +101,16 @@ static void free_socket(minke_host_t *host, minke_host_socket_t *s)
     minke__free(&host->node->env, s);
 }
 
-static void transmit(minke_host_t *host);
-
 void minke_host_free(minke_host_t *host)
 {
     if (host == NULL) return;
     host->now = minke__clock_now();
     if (host->in != NULL) {
         minke__node_close_all(host->node, host->now);
-        transmit(host);
+        minke__host_transmit(host);
     }
     for (minke_map_node_t *item; (item = minke__map_any(&host->sockets)) != NULL;) {
-        free_socket(host, MINKE_CONTAINER(item, minke_host_socket_t, by_id));
+        minke__host_close_socket(host, MINKE_CONTAINER(item, minke_host_socket_t, by_id));
     }
     minke__map_free(&host->sockets);
     minke__metrics_free(host);
@@ -158,7 +156,7 @@ static int add_socket(minke_host_t *host, minke_socket_t id, const minke_address
     s->watch.ready = on_udp_ready;
     if (minke__watch_add(host, &s->watch, s->udp.fd, EPOLLIN) < 0) {
         const int error = errno;
-        free_socket(host, s);
+        minke__host_close_socket(host, s);
         errno = error;
         return MINKE_ERROR_SYSTEM;
     }
@@ -166,14 +164,14 @@ static int add_socket(minke_host_t *host, minke_socket_t id, const minke_address
     const minke_connection_state_t *owner = minke__endpoint_socket_owner(host->node->transport, id);
     if (owner != NULL && owner->private_part != NULL) read_interfaces(host);
     if (minke_transport_socket_opened(host->node->transport, id, &bound, host->now) < 0) {
-        free_socket(host, s);
+        minke__host_close_socket(host, s);
         return MINKE_OK;
     }
     minke__host_socket_opened(host, id, &bound);
     return MINKE_OK;
 }
 
-static void open_socket(minke_host_t *host, const minke_transport_event_t *event)
+void minke__host_open_socket(minke_host_t *host, const minke_transport_event_t *event)
 {
     if (add_socket(host, event->socket, &event->address) == MINKE_OK) return;
     const char *reason = strerror(errno);
@@ -184,7 +182,7 @@ static void open_socket(minke_host_t *host, const minke_transport_event_t *event
 /* ---- out ---- */
 
 /* Byte connections first: a circuit of theirs makes something to send for the transport. */
-static void transmit(minke_host_t *host)
+void minke__host_transmit(minke_host_t *host)
 {
     minke__carriers_transmit(host);
     minke__outbox_transmit(host);
@@ -212,9 +210,11 @@ static bool receive_some(minke_host_t *host, minke_socket_t id, size_t *bytes)
 static void receive(minke_host_t *host, minke_socket_t id)
 {
     size_t bytes = 0;
-    for (int reads = 0; reads < READS_PER_TURN && bytes < BYTES_PER_TURN; reads++) {
-        if (!receive_some(host, id, &bytes)) return;
+    bool more = true;
+    for (int reads = 0; more && reads < READS_PER_TURN && bytes < BYTES_PER_TURN; reads++) {
+        more = receive_some(host, id, &bytes);
     }
+    host->received_bytes += bytes;
 }
 
 static void on_udp_ready(minke_host_t *host, minke_watch_t *watch, uint32_t events)
@@ -223,113 +223,6 @@ static void on_udp_ready(minke_host_t *host, minke_watch_t *watch, uint32_t even
     const minke_socket_t id = s->id;
     if ((events & EPOLLOUT) != 0) minke__outbox_resume(host);
     if ((events & (uint32_t)~EPOLLOUT) != 0) receive(host, id);
-}
-
-/* ---- events ---- */
-
-static void serve(minke_host_t *host, const minke_node_request_t *request)
-{
-    switch (request->type) {
-    case MINKE_REQUEST_RESOLVE: minke__names_resolve(host, request); break;
-    case MINKE_REQUEST_CONNECT: minke__carrier_connect(host, request); break;
-    case MINKE_REQUEST_CANCEL:
-        minke__names_cancel(host, request->attempt);
-        minke__carrier_cancel(host, request->attempt);
-        break;
-    case MINKE_REQUEST_RELEASE: minke__carrier_release(host, request->carrier); break;
-    case MINKE_REQUEST_NONE: break;
-    }
-}
-
-static bool next_event(minke_host_t *host, minke_event_t *event)
-{
-    minke_transport_event_t from;
-    minke_node_request_t request;
-    for (;;) {
-        while (minke__node_request(host->node, &request, host->now)) serve(host, &request);
-        if (minke__node_own_event(host->node, event, host->now)) return true;
-        if (minke__node_has_request(host->node)) continue;
-        if (!minke_transport_event(host->node->transport, &from)) return false;
-        if (from.type == MINKE_TRANSPORT_SOCKET_OPEN) {
-            open_socket(host, &from);
-        } else if (from.type == MINKE_TRANSPORT_SOCKET_CLOSE) {
-            minke_host_socket_t *s = minke__host_socket(host, from.socket);
-            if (s != NULL) free_socket(host, s);
-        } else if (minke__node_event(host->node, &from, event, host->now)) {
-            return true;
-        }
-    }
-}
-
-int minke_poll(minke_host_t *host, minke_event_t *event)
-{
-    host->now = minke__clock_now();
-    minke__node_set_unix_time(host->node, minke__clock_wall(), host->now);
-    if (next_event(host, event)) return MINKE_OK;
-    transmit(host);
-    minke__watch_serve(host);
-    minke_transport_tick(host->node->transport, host->now);
-    minke__node_tick(host->node, host->now);
-    minke__names_tick(host);
-    if (host->now >= host->look_again_at) minke__host_listeners_look_again(host);
-    minke__metrics_tick(host);
-    bool found = next_event(host, event);
-    transmit(host);
-    if (!found) found = next_event(host, event); /* sending makes room, or finds that there is no way for a dial */
-    return found ? MINKE_OK : MINKE_ERROR_AGAIN;
-}
-
-int minke_fd(const minke_host_t *host) { return host->epoll; }
-
-/* Something is to be told or sent that no descriptor and no deadline would bring up. */
-static bool is_busy(const minke_host_t *host)
-{
-    const minke_transport_t *t = host->node->transport;
-    return minke__node_is_busy(host->node) || !minke__list_empty(&t->sockets_to_tell) ||
-           !minke__list_empty(&t->to_tell) ||
-           (!host->outbox.held && (!minke__list_empty(&t->to_send) || host->outbox.trains_n > 0));
-}
-
-static minke_time_t deadline(const minke_host_t *host, minke_time_t now)
-{
-    const minke_time_t all[] = {minke_transport_deadline(host->node->transport), minke__node_deadline(host->node),
-                                minke__names_deadline(host, now), minke__metrics_deadline(host), host->look_again_at};
-    minke_time_t at = all[0];
-    for (size_t i = 1; i < sizeof all / sizeof all[0]; i++) at = all[i] < at ? all[i] : at;
-    return at;
-}
-
-int minke_timeout(const minke_host_t *host)
-{
-    if (is_busy(host)) return 0;
-    const minke_time_t now = minke__clock_now(), at = deadline(host, now);
-    if (at == MINKE_TIME_NEVER) return -1;
-    if (at <= now) return 0;
-    const minke_time_t ms = (at - now + 999) / 1000;
-    return ms < INT32_MAX ? (int)ms : INT32_MAX;
-}
-
-static int shorter(int a, int b)
-{
-    if (a < 0) return b;
-    return b < 0 || a < b ? a : b;
-}
-
-int minke_wait(minke_host_t *host, minke_event_t *event, int timeout_ms)
-{
-    const minke_time_t until =
-        timeout_ms >= 0 ? minke__clock_now() + (minke_time_t)timeout_ms * 1000 : MINKE_TIME_NEVER;
-    for (;;) {
-        if (minke_poll(host, event) == MINKE_OK) return MINKE_OK;
-        const minke_time_t now = minke__clock_now();
-        if (now >= until) return MINKE_ERROR_TIMEOUT;
-        const int left = until == MINKE_TIME_NEVER ? -1 : (int)((until - now + 999) / 1000);
-        struct epoll_event ready;
-        /* Level-triggered: what is ready here is found again by minke_poll. */
-        if (epoll_wait(host->epoll, &ready, 1, shorter(left, minke_timeout(host))) < 0) {
-            return errno == EINTR ? MINKE_ERROR_AGAIN : MINKE_ERROR_SYSTEM;
-        }
-    }
 }
 
 /* ---- calls that the node does ----

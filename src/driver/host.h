@@ -49,14 +49,19 @@ typedef struct minke_host_announced {
  */
 enum { MINKE_HOST_IN_BYTES = 131072 };
 
+/* A turn that has brought no more than this may have brought a question: see turn.c. */
+enum { MINKE_HOST_QUESTION_BYTES = 4096 };
+
 struct minke_host {
     minke_node_t *node;
     minke_time_t now;
+    minke_time_t held_at; /* when an event was told before the answer to it was sent; 0: see turn.c */
     minke_time_t started_at;
     uint64_t started_at_s; /* the same on the clock on the wall */
     minke_relay_options_t relay_limits;
     minke_metrics_t *metrics; /* metrics.h; NULL: nobody is served */
     int epoll;
+    bool waits_in_ms;        /* this system has no epoll_pwait2 */
     minke_map_t sockets;     /* id -> minke_host_socket_t */
     minke_handles_t watches; /* what stands in epoll -> minke_watch_t */
     minke_list_t listeners;
@@ -78,11 +83,16 @@ struct minke_host {
     minke_udp_batching_t udp_batching;
     minke_outbox_t outbox;
     minke_udp_inbox_t inbox;
-    uint8_t *in; /* the inbox' bytes, MINKE_HOST_IN_BYTES of them: where other sockets read to */
+    size_t received_bytes; /* by UDP, this turn */
+    uint8_t *in;           /* the inbox' bytes, MINKE_HOST_IN_BYTES of them: where other sockets read to */
 };
 
 /* host.c */
 minke_host_socket_t *minke__host_socket(const minke_host_t *host, minke_socket_t id);
+void minke__host_open_socket(minke_host_t *host, const minke_transport_event_t *event);
+void minke__host_close_socket(minke_host_t *host, minke_host_socket_t *s);
+/* Everything that there is to send. */
+void minke__host_transmit(minke_host_t *host);
 
 /* listen.c */
 void minke__host_socket_opened(minke_host_t *host, minke_socket_t socket, const minke_address_t *bound);

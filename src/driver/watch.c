@@ -1,7 +1,9 @@
 #include "driver/watch.h"
 
 #include <errno.h>
+#include <time.h>
 
+#include "driver/clock.h"
 #include "driver/host.h"
 
 enum { EVENTS_PER_TURN = 16 };
@@ -38,12 +40,52 @@ void minke__watch_remove(minke_host_t *host, minke_watch_t *watch)
     watch->id = 0;
 }
 
-void minke__watch_serve(minke_host_t *host)
+/* Rounded up: what is due in half a millisecond is not due yet. */
+static int wait_in_ms(int epoll, struct epoll_event *ready, minke_time_t after)
+{
+    const minke_time_t ms = after / 1000 + (after % 1000 != 0);
+    return epoll_wait(epoll, ready, EVENTS_PER_TURN,
+                      after == MINKE_TIME_NEVER ? -1
+                      : ms < INT32_MAX          ? (int)ms
+                                                : INT32_MAX);
+}
+
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 35)
+static int wait_in_us(int epoll, struct epoll_event *ready, minke_time_t after)
+{
+    const struct timespec span = {.tv_sec = (time_t)(after / 1000000), .tv_nsec = (long)(after % 1000000) * 1000};
+    return epoll_pwait2(epoll, ready, EVENTS_PER_TURN, &span, NULL);
+}
+#else
+static int wait_in_us(int epoll, struct epoll_event *ready, minke_time_t after)
+{
+    (void)epoll, (void)ready, (void)after;
+    errno = ENOSYS;
+    return -1;
+}
+#endif
+
+/* Linux 5.11; before that, and behind a filter of system calls that is older, in milliseconds. */
+static int wait_until_ready(minke_host_t *host, struct epoll_event *ready, minke_time_t after)
+{
+    enum { LONG = 3600000000 };
+    if (!host->waits_in_ms && after > 0 && after < LONG) {
+        const int n = wait_in_us(host->epoll, ready, after);
+        if (n >= 0 || (errno != ENOSYS && errno != EPERM)) return n;
+        host->waits_in_ms = true;
+    }
+    return wait_in_ms(host->epoll, ready, after);
+}
+
+int minke__watch_serve(minke_host_t *host, minke_time_t after)
 {
     struct epoll_event ready[EVENTS_PER_TURN];
-    const int n = epoll_wait(host->epoll, ready, EVENTS_PER_TURN, 0);
+    const int n = wait_until_ready(host, ready, after);
+    if (n < 0) return errno == EINTR ? MINKE_ERROR_AGAIN : MINKE_ERROR_SYSTEM;
+    if (after > 0) host->now = minke__clock_now();
     for (int i = 0; i < n; i++) {
         minke_watch_t *watch = minke__handles_get(&host->watches, ready[i].data.u64);
         if (watch != NULL) watch->ready(host, watch, ready[i].events);
     }
+    return MINKE_OK;
 }

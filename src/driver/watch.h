@@ -22,7 +22,8 @@ MINKE_MUST_USE int minke__watch_add(minke_host_t *host, minke_watch_t *watch, in
 void minke__watch_change(minke_host_t *host, minke_watch_t *watch, uint32_t interest);
 /* Before its descriptor is closed. Harmless when it is not watched. */
 void minke__watch_remove(minke_host_t *host, minke_watch_t *watch);
-/* Serves what is ready, without waiting. */
-void minke__watch_serve(minke_host_t *host);
+/* Waits until something is ready, at most that many microseconds (MINKE_TIME_NEVER: for ever), takes the time, and
+ * serves it. MINKE_OK; MINKE_ERROR_AGAIN: a signal handler has run; MINKE_ERROR_SYSTEM: waiting is impossible. */
+MINKE_MUST_USE int minke__watch_serve(minke_host_t *host, minke_time_t after);
 
 #endif

@@ -56,6 +56,7 @@ expect 2 'wants a number from 1 to 2' "$minke" dial --direct-version 3 /ip4/127.
 expect 2 'wants a number from 1 to' "$minke" listen --max-connections 0
 expect 2 'wants a number from 1 to' "$minke" listen --max-connections-per-address many
 expect 2 'wants at least 4M' "$minke" listen --max-memory 4095K
+expect 2 'udp takes auto, mmsg or single' "$minke" listen --udp many
 expect 2 'wants a number of bytes' "$minke" perf --upload 12X /ip4/127.0.0.1/udp/1/webrtc-direct
 
 # ---- keys
@@ -86,6 +87,7 @@ expect 0 '"event":"result","ok":true,"peer":"12D3KooW' "$minke" dial --json "$ad
 expect 0 '3 pings, round trip min/median/max' "$minke" ping -c 3 -i 0 "$addr"
 expect 0 'protocols  /ipfs/id/1.0.0' "$minke" id "$addr"
 expect 0 '"download_bytes":3000000' "$minke" perf --json --upload 1M --download 3000000 --streams 3 "$addr"
+for way in mmsg single; do expect 0 '"ok":true' "$minke" perf --json --udp $way --upload 1M --download 1M "$addr"; done
 expect 1 'the remote does not serve this protocol' "$minke" cat "$addr" /nobody/1.0.0
 expect 1 '"event":"result","ok":false,"layer":"host","error":"the remote does not serve this protocol","sent":0,"received":0' \
     "$minke" cat --json "$addr" /nobody/1.0.0

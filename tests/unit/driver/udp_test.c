@@ -55,10 +55,10 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags)
     return (ssize_t)syscall(SYS_recvmsg, fd, message, flags);
 }
 
-int recvmmsg(int fd, struct mmsghdr *messages, unsigned int n, int flags, struct timespec *timeout)
+int recvmmsg(int fd, struct mmsghdr *messages, unsigned int n, int flags, struct timespec *tmo)
 {
     if (fails(&system_calls.recvmmsg)) return -1;
-    return (int)syscall(SYS_recvmmsg, fd, messages, n, flags, timeout);
+    return (int)syscall(SYS_recvmmsg, fd, messages, n, flags, tmo);
 }
 
 /* ---- two sockets ---- */
