@@ -127,6 +127,20 @@ foreach(program relay-load relay-splice)
   add_dependencies(interop-programs ${program})
 endforeach()
 
+# Programs that measure: one a file.
+add_custom_target(bench-programs)
+file(GLOB bench_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/programs/*.c)
+foreach(source ${bench_sources})
+  get_filename_component(noun ${source} NAME_WE)
+  string(REPLACE "_" "-" noun ${noun})
+  add_executable(bench-${noun} EXCLUDE_FROM_ALL ${source})
+  target_compile_definitions(bench-${noun} PRIVATE _GNU_SOURCE=)
+  target_link_libraries(bench-${noun} PRIVATE minke minke-flags)
+  set_target_properties(bench-${noun} PROPERTIES OUTPUT_NAME ${noun} C_STANDARD 11
+    RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bench)
+  add_dependencies(bench-programs bench-${noun})
+endforeach()
+
 # Examples see the public headers alone.
 add_custom_target(examples)
 function(minke_example noun)

@@ -5,12 +5,15 @@
  *   check       one per pair: the next transmission of its check (agent_checks.c). Fires in transmit, not in tick.
  *   keep-alive  CONNECTED only. The dialer asks about every keepalive_after, +-20 % (RFC 7675 5.1), whatever the
  *               traffic: its checks keep the listener's consent fresh and show it a new address after a rebinding. The
- *               listener asks only after that long a silence. While nothing comes back, both ask again every 1 to 2.5
- * s. consent     CONNECTED only. Nothing authentic within consent_after: failed (RFC 7675 5.1).
+ *               listener asks only after twice as long a silence, which no dialer leaves that does as ours: all that
+ *               its own checks could show, theirs have shown. While nothing comes back, both ask again every 1 to
+ *               2.5 s.
+ *   consent     CONNECTED only. Nothing authentic within consent_after: failed (RFC 7675 5.1).
  *
  * The keep-alive timer is lazy: received packets do not move it. When it fires and something has been received
  * meanwhile, it is set again, counted from there. So traffic costs no timer, and a busy connection wakes up once in a
- * few seconds.
+ * few seconds. And the listener's fires on round instants only, so that many thousand connections that are idle are
+ * looked at together.
  */
 #include "ice/full.h"
 
@@ -43,10 +46,25 @@ minke_time_t minke__ice_ask_again_after(const minke_ice_agent_t *agent)
     return random_between(agent->env, ask_again_min, ask_again_max);
 }
 
+/* What is left of a short consent time must do for several questions. */
+static minke_time_t quiet_after(const minke_ice_agent_t *agent)
+{
+    const minke_time_t once = agent->keepalive_after, twice = 2 * once, third = agent->consent_after / 3;
+    if (agent->controlling || third < once) return once;
+    return third < twice ? third : twice;
+}
+
 static minke_time_t jittered(const minke_ice_agent_t *agent)
 {
-    const minke_time_t fifth = agent->keepalive_after / 5;
-    return random_between(agent->env, agent->keepalive_after - fifth, agent->keepalive_after + fifth);
+    const minke_time_t after = quiet_after(agent), fifth = after / 5;
+    return random_between(agent->env, after - fifth, after + fifth);
+}
+
+/* Nothing is sent at that time as long as the remote is heard, so nobody notices. */
+static minke_time_t on_a_round_instant(const minke_ice_agent_t *agent, minke_time_t at)
+{
+    const minke_time_t step = agent->keepalive_after / 50 + 1;
+    return at < MINKE_TIME_NEVER - step ? at + step - 1 - (at + step - 1) % step : at;
 }
 
 void minke__ice_arm_keepalive(minke_ice_agent_t *agent, minke_time_t now)
@@ -68,7 +86,7 @@ static void keepalive_due(minke_ice_agent_t *agent, minke_time_t now)
 {
     const minke_time_t silent_at = minke__ice_later(agent->received_at, agent->keepalive_interval);
     if (!agent->controlling && silent_at > now) {
-        agent->keepalive_at = silent_at;
+        agent->keepalive_at = on_a_round_instant(agent, silent_at);
         return;
     }
     const bool unanswered =

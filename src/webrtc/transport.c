@@ -171,14 +171,14 @@ void minke_transport_free(minke_transport_t *t)
 
 void minke_transport_tick(minke_transport_t *t, minke_time_t now)
 {
-    /* A connection moves its own deadline when ticked; each gets one turn, so that time cannot stand still here. */
-    size_t turns = t->timers.count;
-    for (minke_heap_node_t *node; (node = minke__heap_top(&t->timers)) != NULL && node->at <= now && turns > 0;
-         turns--) {
+    /* Each that is due has one turn. What it then has to send keeps its deadline in the past, and this would go on with
+     * it for ever: it is put behind the others, until transmit sets it right. */
+    for (minke_heap_node_t *node; (node = minke__heap_top(&t->timers)) != NULL && node->at <= now;) {
         minke_connection_state_t *c = MINKE_CONTAINER(node, minke_connection_state_t, timer);
         if (c->dial != NULL) minke__dial_tick(t, c, now);
         else minke__connection_tick(c, now);
         minke__endpoint_touch(t, c);
+        if (node->at <= now) minke__heap_set(&t->timers, node, now + 1);
     }
 }
 
