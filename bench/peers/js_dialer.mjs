@@ -14,7 +14,7 @@ import { spread } from '../lib/statistics.mjs';
 
 const [mode, amount_text, address] = process.argv.slice(2);
 const amount = Number(amount_text);
-const WARM_MS = 300;
+const WARM_MS = 300, KEPT_BUFFERED = 1024 * 1024;
 
 const print = line => process.stdout.write(`${JSON.stringify(line)}\n`);
 
@@ -25,12 +25,16 @@ async function dial() {
   return link;
 }
 
-/** Sends for some time; resolves when the remote has all of it. How many bytes. */
+/** Sends for some time; resolves when the remote has all of it. How many bytes. js takes any amount without a word, so that this looks
+ * at what waits by itself. */
 async function send_for(link, ms) {
   const pipe = await link.open('/perf/1.0.0', { keep: false });
-  const block = make_bytes(1048576, 3);
+  const block = make_bytes(16384, 3);
   await pipe.write(new Uint8Array(8)); // nothing is wanted back
-  for (const until = now() + ms; now() < until;) await pipe.write(block);
+  for (const until = now() + ms; now() < until;) {
+    if (pipe.stream.writeBufferLength > KEPT_BUFFERED) await sleep(1);
+    else await pipe.write(block);
+  }
   await Promise.all([pipe.finish(), pipe.ended]);
   return pipe.sent;
 }
