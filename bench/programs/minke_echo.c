@@ -22,7 +22,7 @@ enum { MESSAGE_MAX = 16384, COUNT_MAX = 1000000, WARM_N = 200, SILENCE_MS = 1000
 
 static _Noreturn void echo_for_ever(const char *addr)
 {
-    minke_host_t *host = new_host(16);
+    minke_host_t *host = new_host(16, true);
     minke_event_t event;
     must(minke_handle(host, protocol), protocol);
     listen_at(host, addr);
@@ -63,7 +63,7 @@ static int measure(const char *addr, size_t count, size_t message_len)
     static uint8_t message[MESSAGE_MAX];
     double *times = calloc(count, sizeof *times);
     if (times == NULL) return 3;
-    minke_host_t *host = new_host(16);
+    minke_host_t *host = new_host(16, true);
     const minke_stream_t stream = open_stream(host, dial_to(host, addr), protocol);
     for (size_t i = 0; i < WARM_N + count; i++) {
         const double begun = now_s();
