@@ -44,13 +44,13 @@ import { fileURLToPath } from 'node:url';
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const programs = `${root}build/bench/`;
 
-/** All cases, in the order of the report, each with the `name` of its file. */
+/** All cases, in the order of the report, each with the `name` of its file, hyphens for underscores. */
 export async function load_cases() {
   const folder = new URL('../cases/', import.meta.url);
   const files = readdirSync(folder).filter(file => file.endsWith('.mjs'));
   const cases = await Promise.all(files.map(async file => {
     const { default: each } = await import(new URL(file, folder));
-    return { ...each, name: file.replace('.mjs', '') };
+    return { ...each, name: file.replace('.mjs', '').replaceAll('_', '-') };
   }));
   return cases.sort((a, b) => a.order - b.order);
 }
