@@ -5,11 +5,11 @@ import { load_cases, root } from './lib/cases.mjs';
 import { describe_machine, load, quiet } from './lib/machine.mjs';
 import { conclude, write_report } from './lib/report.mjs';
 
-const HELP = `usage: ./dev bench [--rounds N] [--only CASE[,CASE]...] [--quick] [--out DIR] [--list]
+const HELP = `usage: ./dev bench [--rounds N] [--only CASE[,CASE]...] [--skip CASE[,CASE]...] [--quick] [--out DIR] [--list]
        ./dev bench relay|private [...]
 
   --rounds N    of each, taking turns (5; with --quick 1)
-  --only CASES  these alone; those of an earlier run in DIR stay as they are
+  --only CASES  these alone; --skip CASES: all but these; what an earlier run in DIR had of the others stays there
   --quick       short measurements: whether all works, not what the numbers are
   --out DIR     results.md, results.json and plots (docs/performance; with --quick build/performance)
   --list        the cases and their rows
@@ -18,6 +18,7 @@ const { values: options } = parseArgs({
   options: {
     rounds: { type: 'string' },
     only: { type: 'string', multiple: true, default: [] },
+    skip: { type: 'string', multiple: true, default: [] },
     quick: { type: 'boolean', default: false },
     out: { type: 'string' },
     list: { type: 'boolean', default: false },
@@ -36,9 +37,9 @@ const rounds_n = Number(options.rounds ?? (quick ? 1 : 5));
 if (!Number.isInteger(rounds_n) || rounds_n < 1) usage_error('--rounds wants a number');
 const out = options.out ?? `${root}${quick ? 'build/performance' : 'docs/performance'}`;
 const all_cases = await load_cases();
-const only = options.only.flatMap(list => list.split(','));
-for (const name of only) if (!all_cases.some(each => each.name === name)) usage_error(`there is no case ${name}`);
-const cases = only.length > 0 ? all_cases.filter(each => only.includes(each.name)) : all_cases;
+const [only, skip] = [options.only, options.skip].map(lists => lists.flatMap(list => list.split(',')));
+for (const name of [...only, ...skip]) if (!all_cases.some(each => each.name === name)) usage_error(`there is no case ${name}`);
+const cases = all_cases.filter(each => (only.length === 0 || only.includes(each.name)) && !skip.includes(each.name));
 
 if (options.help) {
   process.stdout.write(HELP);

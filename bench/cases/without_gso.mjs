@@ -18,7 +18,7 @@ export default {
   },
   rows: () => WAYS.flatMap(([io, title]) => [
     { name: `minke-${io}`, title: `Minke, ${title}`, not_run, run: ({ seconds }) => flow(seconds, ['--udp', io], ['--udp', io]) },
-    { name: `ceiling-${io}`, title: `Ceiling, ${title}`, run: ({ seconds }) => run(`${programs}ceiling`, ['--seconds', `${seconds}`, '--io', io]) },
+    { name: `ceiling-${io}`, title: `Ceiling, ${title}`, reference: true, run: ({ seconds }) => run(`${programs}ceiling`, ['--seconds', `${seconds}`, '--io', io]) },
   ]),
   targets: [
     { title: 'Minke / ceiling, sendmmsg', must: 0.8, aim: 0.9, value: of => of('minke-mmsg').gbit_s / of('ceiling-mmsg').gbit_s },

@@ -13,6 +13,7 @@
 //         title: 'Minke',            first column of the table
 //         not_run: 'why not',        optional: it cannot run here (also a function, async if it likes, asked once; null: it can)
 //         run: async context => ({ gbit_s: 11.9, anything: 'else' }),
+//         reference: true,           optional: no peer, but what things are measured by; another colour
 //         ...                        for lines in a plot: `series` (a name) and `x` (a number)
 //       },
 //     ],
