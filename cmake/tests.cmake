@@ -6,6 +6,7 @@
 #   tests/shim/*.c                       one program: a UDP path with impairments, for real peers
 #   tests/interop/<noun>/*.c             a program that the interop runner starts, one a folder
 #   tests/fuzz/<noun>_fuzz.c             libFuzzer targets
+#   bench/programs/<noun>.c              each a program that a benchmark starts, linked with bench/programs/support/
 #   examples/<noun>.c                    each a program, compiled as a user would
 #   examples/chat/*.c                    one program
 
@@ -127,19 +128,37 @@ foreach(program relay-load relay-splice)
   add_dependencies(interop-programs ${program})
 endforeach()
 
-# Programs that measure: one a file.
+# What `./dev bench` starts. They see the public headers alone, and are known by their name with hyphens.
 add_custom_target(bench-programs)
+add_dependencies(bench-programs relay-load relay-splice)
+file(GLOB bench_support CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/programs/support/*.c)
+add_library(bench-support STATIC EXCLUDE_FROM_ALL ${bench_support})
+target_compile_definitions(bench-support PUBLIC _GNU_SOURCE=)
+target_include_directories(bench-support PUBLIC ${PROJECT_SOURCE_DIR}/bench/programs)
+target_link_libraries(bench-support PUBLIC minke OpenSSL::SSL OpenSSL::Crypto PRIVATE minke-flags)
+set_target_properties(bench-support PROPERTIES C_STANDARD 11)
 file(GLOB bench_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/programs/*.c)
+list(FILTER bench_sources EXCLUDE REGEX "/sim_link\\.c$") # see above
+pkg_check_modules(usrsctp QUIET IMPORTED_TARGET usrsctp)
+if(usrsctp_FOUND)
+  set(bench_links_usrsctp-flow PkgConfig::usrsctp)
+else()
+  list(FILTER bench_sources EXCLUDE REGEX "/usrsctp_[a-z]*\\.c$")
+endif()
 foreach(source ${bench_sources})
   get_filename_component(noun ${source} NAME_WE)
   string(REPLACE "_" "-" noun ${noun})
   add_executable(bench-${noun} EXCLUDE_FROM_ALL ${source})
-  target_compile_definitions(bench-${noun} PRIVATE _GNU_SOURCE=)
-  target_link_libraries(bench-${noun} PRIVATE minke minke-flags)
+  target_link_libraries(bench-${noun} PRIVATE bench-support ${bench_links_${noun}} minke-flags)
   set_target_properties(bench-${noun} PROPERTIES OUTPUT_NAME ${noun} C_STANDARD 11
     RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bench)
   add_dependencies(bench-programs bench-${noun})
 endforeach()
+pkg_check_modules(sodium QUIET IMPORTED_TARGET libsodium)
+if(sodium_FOUND)
+  target_compile_definitions(bench-setup-cost PRIVATE BENCH_SODIUM)
+  target_link_libraries(bench-setup-cost PRIVATE PkgConfig::sodium)
+endif()
 
 # Examples see the public headers alone.
 add_custom_target(examples)
