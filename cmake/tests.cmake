@@ -6,6 +6,7 @@
 #   tests/shim/*.c                       one program: a UDP path with impairments, for real peers
 #   tests/interop/<noun>/*.c             a program that the interop runner starts, one a folder
 #   tests/fuzz/<noun>_fuzz.c             libFuzzer targets
+#   bench/programs/<noun>.c              each a program that a benchmark starts, linked with bench/programs/support/
 #   examples/<noun>.c                    each a program, compiled as a user would
 #   examples/chat/*.c                    one program
 
@@ -121,6 +122,23 @@ foreach(program relay-load relay-splice)
   set_target_properties(${program} PROPERTIES C_STANDARD 11 RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bench)
   target_compile_definitions(${program} PRIVATE _GNU_SOURCE=)
   add_dependencies(interop-programs ${program})
+endforeach()
+
+# What `./dev bench` starts. They see the public headers alone, and are known by their name with hyphens.
+add_custom_target(bench-programs)
+add_dependencies(bench-programs relay-load relay-splice)
+file(GLOB bench_support CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/programs/support/*.c)
+file(GLOB bench_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/programs/*.c)
+foreach(source ${bench_sources})
+  get_filename_component(noun ${source} NAME_WE)
+  string(REPLACE "_" "-" noun ${noun})
+  add_executable(bench-${noun} EXCLUDE_FROM_ALL ${source} ${bench_support})
+  target_include_directories(bench-${noun} PRIVATE ${PROJECT_SOURCE_DIR}/bench/programs)
+  target_compile_definitions(bench-${noun} PRIVATE _GNU_SOURCE=)
+  target_link_libraries(bench-${noun} PRIVATE minke minke-flags OpenSSL::SSL OpenSSL::Crypto)
+  set_target_properties(bench-${noun} PROPERTIES OUTPUT_NAME ${noun} C_STANDARD 11
+    RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bench)
+  add_dependencies(bench-programs bench-${noun})
 endforeach()
 
 # Examples see the public headers alone.

@@ -1,0 +1,85 @@
+/*
+ * The round trip of a datagram of 64 bytes over loopback: two processes on two cores, each asleep until something
+ * comes. Nothing that is built on UDP can be faster. One JSON object on stdout.
+ *
+ *     build/bench/udp-rtt [COUNT]      default 20000
+ *
+ * rtt_us: both sleep in recv(); epoll_rtt_us: in epoll_wait(), and read then, as a program with several sockets does.
+ */
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/measure.h"
+
+enum { MESSAGE = 64, PATIENCE_MS = 1000 };
+
+typedef struct side {
+    int fd, epoll; /* epoll is -1 where recv() itself waits */
+} side_t;
+
+static side_t side_of(int fd, bool with_epoll)
+{
+    side_t side = {fd, -1};
+    if (!with_epoll) return side;
+    struct epoll_event wanted = {.events = EPOLLIN};
+    side.epoll = epoll_create1(0);
+    if (side.epoll < 0 || epoll_ctl(side.epoll, EPOLL_CTL_ADD, fd, &wanted) < 0) die("epoll");
+    return side;
+}
+
+/* Bytes, or less than 1 when nothing came for a second. */
+static ssize_t receive(const side_t *side, char *message)
+{
+    struct epoll_event event;
+    if (side->epoll >= 0 && epoll_wait(side->epoll, &event, 1, PATIENCE_MS) < 1) return 0;
+    return recv(side->fd, message, MESSAGE, 0);
+}
+
+static _Noreturn void echo(int fd, bool with_epoll)
+{
+    char message[MESSAGE];
+    pin(1);
+    const side_t side = side_of(fd, with_epoll);
+    ssize_t n;
+    while ((n = receive(&side, message)) > 1 && send(fd, message, (size_t)n, 0) == n) {
+    }
+    _exit(0);
+}
+
+static double median_rtt(size_t count, double *times, bool with_epoll)
+{
+    int fds[2];
+    char message[MESSAGE] = {0};
+    udp_pair(fds, 0, PATIENCE_MS);
+    const pid_t child = fork();
+    if (child < 0) die("fork");
+    if (child == 0) echo(fds[1], with_epoll);
+    pin(0);
+    const side_t side = side_of(fds[0], with_epoll);
+    for (size_t i = 0; i < count; i++) {
+        const double begun = now_s();
+        if (send(fds[0], message, sizeof message, 0) < 0 || receive(&side, message) != MESSAGE) die("round trip");
+        times[i] = now_s() - begun;
+    }
+    (void)send(fds[0], message, 1, 0);
+    (void)waitpid(child, NULL, 0);
+    for (int i = 0; i < 2; i++) (void)close(fds[i]);
+    if (side.epoll >= 0) (void)close(side.epoll);
+    return median(times, count);
+}
+
+int main(int argc, char **argv)
+{
+    const size_t count = argc > 1 ? strtoul(argv[1], NULL, 10) : 20000;
+    double *times = calloc(count + 1, sizeof *times);
+    if (count == 0 || times == NULL) return 2;
+    const double blocking = median_rtt(count, times, false), with_epoll = median_rtt(count, times, true);
+    (void)printf("{\"rtt_us\":%.2f,\"epoll_rtt_us\":%.2f}\n", blocking * 1e6, with_epoll * 1e6);
+    free(times);
+    return 0;
+}
