@@ -3,7 +3,9 @@
 #define BENCH_MEASURE_H
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Ends the program: what failed, and errno. */
 _Noreturn void die(const char *what);
