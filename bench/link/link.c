@@ -139,7 +139,8 @@ static void end_commands(running_t *r)
     }
     signal_command(r->at_a, SIGKILL);
     signal_command(r->at_b, SIGKILL);
-    while (wait(NULL) > 0) {}
+    while (wait(NULL) > 0) {
+    }
 }
 
 /* ---- a run */

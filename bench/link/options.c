@@ -9,11 +9,14 @@ static const char HELP[] =
     "usage: link [options] -- COMMAND-AT-B [ARGUMENT]... -- COMMAND-AT-A [ARGUMENT]...\n"
     "       link [options]\n"
     "\n"
-    "Two network namespaces, a (10.55.0.1) and b (10.55.0.2), and between them a link that this process is: it takes each\n"
+    "Two network namespaces, a (10.55.0.1) and b (10.55.0.2), and between them a link that this process is: it takes "
+    "each\n"
     "IP packet of at most 1500 bytes, lets it queue, wait and perhaps get lost, and hands it over.\n"
     "\n"
-    "Given commands, it runs the first at b and the second at a, and ends with the second. Without, it prints a line of\n"
-    "JSON that says with which commands others enter a and b, and stays until its standard input ends or a signal comes.\n"
+    "Given commands, it runs the first at b and the second at a, and ends with the second. Without, it prints a line "
+    "of\n"
+    "JSON that says with which commands others enter a and b, and stays until its standard input ends or a signal "
+    "comes.\n"
     "At the end it prints what the link has carried, as JSON.\n"
     "\n"
     "  --rate BITS        a second, in K, M or G of 1000 (100M); 0: no bottleneck\n"
@@ -35,28 +38,38 @@ static const char HELP[] =
 
 static const double BITS_PER_BYTE = 8, NS_PER_MS = 1e6, MS_PER_S = 1000;
 
-enum { RATE = 256, RATE_BACK, RTT, QUEUE, LOSS, LOSS_BACK, BURST, REORDER, LATE, GRAIN, SEED, SECONDS, AFTER, REPORT, HELP_WANTED };
+enum {
+    RATE = 256,
+    RATE_BACK,
+    RTT,
+    QUEUE,
+    LOSS,
+    LOSS_BACK,
+    BURST,
+    REORDER,
+    LATE,
+    GRAIN,
+    SEED,
+    SECONDS,
+    AFTER,
+    REPORT,
+    HELP_WANTED
+};
 
-static const struct option KNOWN[] = {{"rate", required_argument, NULL, RATE},
-                                      {"rate-back", required_argument, NULL, RATE_BACK},
-                                      {"rtt", required_argument, NULL, RTT},
-                                      {"queue", required_argument, NULL, QUEUE},
-                                      {"loss", required_argument, NULL, LOSS},
-                                      {"loss-back", required_argument, NULL, LOSS_BACK},
-                                      {"burst", required_argument, NULL, BURST},
-                                      {"reorder", required_argument, NULL, REORDER},
-                                      {"late", required_argument, NULL, LATE},
-                                      {"grain", required_argument, NULL, GRAIN},
-                                      {"seed", required_argument, NULL, SEED},
-                                      {"seconds", required_argument, NULL, SECONDS},
-                                      {"after", required_argument, NULL, AFTER},
-                                      {"report", required_argument, NULL, REPORT},
-                                      {"help", no_argument, NULL, HELP_WANTED},
-                                      {NULL, 0, NULL, 0}};
+static const struct option KNOWN[] = {
+    {"rate", required_argument, NULL, RATE},   {"rate-back", required_argument, NULL, RATE_BACK},
+    {"rtt", required_argument, NULL, RTT},     {"queue", required_argument, NULL, QUEUE},
+    {"loss", required_argument, NULL, LOSS},   {"loss-back", required_argument, NULL, LOSS_BACK},
+    {"burst", required_argument, NULL, BURST}, {"reorder", required_argument, NULL, REORDER},
+    {"late", required_argument, NULL, LATE},   {"grain", required_argument, NULL, GRAIN},
+    {"seed", required_argument, NULL, SEED},   {"seconds", required_argument, NULL, SECONDS},
+    {"after", required_argument, NULL, AFTER}, {"report", required_argument, NULL, REPORT},
+    {"help", no_argument, NULL, HELP_WANTED},  {NULL, 0, NULL, 0}};
 
 /* As they stand on the command line; negative: not given. */
 typedef struct wishes {
-    double rate, rate_back, rtt_ms, queue, queue_bdp, loss, loss_back, burst, reorder, late_ms, grain_us, seed, seconds, after_ms;
+    double rate, rate_back, rtt_ms, queue, queue_bdp, loss, loss_back, burst, reorder, late_ms, grain_us, seed, seconds,
+        after_ms;
 } wishes_t;
 
 static bool read_number(const char *text, double least, double most, double *out)
@@ -131,8 +144,19 @@ static bool read_commands(link_options_t *options, int argc, char **argv)
 
 bool link_options_read(link_options_t *options, int argc, char **argv, int *code)
 {
-    wishes_t wishes = {.rate = 100e6, .rate_back = -1, .rtt_ms = 50, .queue = -1, .queue_bdp = 1, .loss = 0,
-                       .loss_back = -1, .burst = 1, .late_ms = 5, .grain_us = 200, .seed = 1, .seconds = 600, .after_ms = 300};
+    wishes_t wishes = {.rate = 100e6,
+                       .rate_back = -1,
+                       .rtt_ms = 50,
+                       .queue = -1,
+                       .queue_bdp = 1,
+                       .loss = 0,
+                       .loss_back = -1,
+                       .burst = 1,
+                       .late_ms = 5,
+                       .grain_us = 200,
+                       .seed = 1,
+                       .seconds = 600,
+                       .after_ms = 300};
     *options = (link_options_t){.report = NULL};
     *code = 2;
     for (int c; (c = getopt_long(argc, argv, "+", KNOWN, NULL)) != -1;) {

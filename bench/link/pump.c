@@ -76,8 +76,8 @@ static bool pump_turn(pump_t pumps[2], struct pollfd fds[3], uint64_t wake_at)
 
 /*
  * A sleep ends some 10 us after its time: waiting busily for the rest would cost a core and gain less than the
- * receiver's own wake-up takes. In a virtual machine it is the sleeps that cost, ours and the receiver's, 10 us and more
- * each: so there is a grain, as cards have one that do not interrupt for every packet.
+ * receiver's own wake-up takes. In a virtual machine it is the sleeps that cost, ours and the receiver's, 10 us and
+ * more each: so there is a grain, as cards have one that do not interrupt for every packet.
  */
 bool pump_run(pump_t pumps[2], pump_rest_t *rest, int watched_fd, uint64_t end_at)
 {

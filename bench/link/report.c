@@ -39,10 +39,11 @@ static void write_direction(FILE *out, const pump_t *pump)
                   c->taken_bytes, c->queue_max);
     (void)fprintf(out,
                   ",\"dropped\":{\"queue\":%" PRIu64 ",\"loss\":%" PRIu64 ",\"ring\":%" PRIu64 ",\"device\":%" PRIu64
-                  ",\"refused\":%" PRIu64 "},\"reordered\":%" PRIu64,
-                  c->overflowed, c->lost, c->no_room, site_dropped(pump->from), pump->lateness.refused, c->late);
-    (void)fprintf(out, ",\"late_us\":{\"mean\":%.1f,\"max\":%.1f,\"packets_over_1_ms\":%" PRIu64 "},\"bin_ms\":%d", mean_us,
-                  (double)pump->lateness.max / US, pump->lateness.over_ms, DIRECTION_BIN_MS);
+                  ",\"refused\":%" PRIu64 ",\"receiver\":%" PRIu64 "},\"reordered\":%" PRIu64,
+                  c->overflowed, c->lost, c->no_room, site_losses(pump->from).device, pump->lateness.refused,
+                  site_losses(pump->to).sockets, c->late);
+    (void)fprintf(out, ",\"late_us\":{\"mean\":%.1f,\"max\":%.1f,\"packets_over_1_ms\":%" PRIu64 "},\"bin_ms\":%d",
+                  mean_us, (double)pump->lateness.max / US, pump->lateness.over_ms, DIRECTION_BIN_MS);
     write_bins(out, direction, "bin_bytes", bytes_of);
     write_bins(out, direction, "bin_lost", lost_of);
     write_bins(out, direction, "bin_overflowed", overflowed_of);
@@ -53,9 +54,10 @@ static void write_direction(FILE *out, const pump_t *pump)
 
 void link_report(FILE *out, const pump_t pumps[2], double cpu_s, double seconds, bool hurried)
 {
-    (void)fprintf(out, "{\"event\":\"link\",\"seconds\":%.3f,\"cpu_s\":%.3f,\"realtime\":%s,\"begun_s\":%.6f,\"seed\":%" PRIu64,
-                  seconds, cpu_s, hurried ? "true" : "false", (double)pumps[0].direction->begun_at / 1e9,
-                  pumps[0].direction->options.seed);
+    (void)fprintf(
+        out, "{\"event\":\"link\",\"seconds\":%.3f,\"cpu_s\":%.3f,\"realtime\":%s,\"begun_s\":%.6f,\"seed\":%" PRIu64,
+        seconds, cpu_s, hurried ? "true" : "false", (double)pumps[0].direction->begun_at / 1e9,
+        pumps[0].direction->options.seed);
     (void)fputs(",\"forth\":", out);
     write_direction(out, &pumps[0]);
     (void)fputs(",\"back\":", out);

@@ -125,21 +125,27 @@ void site_end(site_t *site)
     *site = (site_t){.namespace_fd = -1, .tun_fd = -1};
 }
 
-/* The twelfth number behind the device's name. /proc/self/net is that of the process' first thread, which we are. */
-uint64_t site_dropped(const site_t *site)
+/* The n-th number (from 0) of the line of a file that begins with `name`; of several such lines, of the last. */
+static uint64_t read_number(const char *path, const char *name, unsigned n)
 {
-    enum { SENT_DROPPED = 11 };
-    if (setns(site->namespace_fd, CLONE_NEWNET) != 0) return 0;
-    FILE *file = fopen("/proc/self/net/dev", "re");
-    char line[512];
+    FILE *file = fopen(path, "re");
+    char line[1024];
     uint64_t value = 0;
     while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-        char *at = strstr(line, "link0:");
-        if (at == NULL) continue;
-        at += sizeof "link0:" - 1;
-        for (unsigned i = 0; i <= SENT_DROPPED; i++) value = strtoull(at, &at, 10);
-        break;
+        char *at = line + strspn(line, " ");
+        if (strncmp(at, name, strlen(name)) != 0) continue;
+        at += strlen(name);
+        for (unsigned i = 0; i <= n; i++) value = strtoull(at, &at, 10);
     }
     if (file != NULL) (void)fclose(file);
     return value;
+}
+
+/* /proc/self/net is that of the process' first thread, which we are. */
+site_losses_t site_losses(const site_t *site)
+{
+    enum { DEVICE_SENT_DROPPED = 11, UDP_FULL = 4 };
+    if (setns(site->namespace_fd, CLONE_NEWNET) != 0) return (site_losses_t){.device = 0};
+    return (site_losses_t){.device = read_number("/proc/self/net/dev", "link0:", DEVICE_SENT_DROPPED),
+                           .sockets = read_number("/proc/self/net/snmp", "Udp: ", UDP_FULL)};
 }

@@ -22,7 +22,12 @@ bool site_permit(int *user_namespace_fd);
 const char *site_begin(site_t *site, const char *address);
 void site_end(site_t *site);
 
-/* Packets that the system dropped before they came to us: there was no room in the device. */
-uint64_t site_dropped(const site_t *site);
+/* What the system dropped there, so far. */
+typedef struct site_losses {
+    uint64_t device;  /* packets that did not come to us: there was no room in the device */
+    uint64_t sockets; /* UDP datagrams that had arrived: the program was too slow, or its buffer too small */
+} site_losses_t;
+
+site_losses_t site_losses(const site_t *site);
 
 #endif

@@ -1,21 +1,14 @@
 #include "arrivals.h"
 
 #include <stdio.h>
-#include <sys/resource.h>
-#include <time.h>
+
+#include "support/measure.h"
 
 static const double LONG_GAP = 0.2, BIN = ARRIVALS_BIN_MS / 1000.0;
 
-double arrivals_now(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 void arrivals_begin(arrivals_t *arrivals, double seconds)
 {
-    *arrivals = (arrivals_t){.begun_at = arrivals_now(), .seconds = seconds};
+    *arrivals = (arrivals_t){.begun_at = now_s(), .seconds = seconds};
     arrivals->last_at = arrivals->begun_at;
 }
 
@@ -32,7 +25,7 @@ static void note_gap(arrivals_t *arrivals, double now)
 
 void arrivals_add(arrivals_t *arrivals, uint64_t bytes)
 {
-    const double now = arrivals_now(), since = now - arrivals->begun_at;
+    const double now = now_s(), since = now - arrivals->begun_at;
     if (since >= arrivals->seconds || since >= ARRIVALS_BINS_MAX * BIN) return;
     /* The first bytes are a round trip away and more: that is set-up, and no gap. */
     if (arrivals->bytes == 0) arrivals->last_at = now;
@@ -41,23 +34,15 @@ void arrivals_add(arrivals_t *arrivals, uint64_t bytes)
     arrivals->bins[(unsigned)(since / BIN)] += bytes;
 }
 
-bool arrivals_are_over(const arrivals_t *arrivals) { return arrivals_now() >= arrivals->begun_at + arrivals->seconds; }
-
-static double cpu_s(void)
-{
-    struct rusage usage;
-    (void)getrusage(RUSAGE_SELF, &usage);
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-}
+bool arrivals_are_over(const arrivals_t *arrivals) { return now_s() >= arrivals->begun_at + arrivals->seconds; }
 
 void arrivals_print(const arrivals_t *arrivals, const char *kind, const char *more)
 {
     arrivals_t a = *arrivals;
     const double end = a.begun_at + a.seconds;
-    if (a.bytes > 0) note_gap(&a, arrivals_now() < end ? arrivals_now() : end); /* what has not come any more */
-    (void)printf("{\"event\":\"received\",\"kind\":\"%s\",\"begun_s\":%.6f,\"seconds\":%.3f,\"bytes\":%llu", kind, a.begun_at,
-                 a.seconds, (unsigned long long)a.bytes);
+    if (a.bytes > 0) note_gap(&a, now_s() < end ? now_s() : end); /* what has not come any more */
+    (void)printf("{\"event\":\"received\",\"kind\":\"%s\",\"begun_s\":%.6f,\"seconds\":%.3f,\"bytes\":%llu", kind,
+                 a.begun_at, a.seconds, (unsigned long long)a.bytes);
     (void)printf(",\"longest_gap_ms\":%.1f,\"longest_gap_at_s\":%.3f,\"gaps_over_200_ms\":%llu,\"cpu_s\":%.3f%s",
                  a.longest_gap * 1000, a.longest_gap_at, (unsigned long long)a.gaps, cpu_s(), more);
     (void)printf(",\"bin_ms\":%d,\"bin_bytes\":[", ARRIVALS_BIN_MS);

@@ -16,7 +16,6 @@ typedef struct arrivals {
     uint64_t bins[ARRIVALS_BINS_MAX];
 } arrivals_t;
 
-double arrivals_now(void);
 /* The connection is there. */
 void arrivals_begin(arrivals_t *arrivals, double seconds);
 void arrivals_add(arrivals_t *arrivals, uint64_t bytes);

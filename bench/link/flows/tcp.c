@@ -1,8 +1,8 @@
 /*
  * The kernel's TCP, for comparison: one connection, one direction.
  *
- *     tcp_flow listen ADDRESS PORT SECONDS         takes one connection, receives for so long, prints what came
- *     tcp_flow dial ADDRESS PORT CONTROL           sends until the other end has had enough; CONTROL: cubic, reno, bbr
+ *     link-tcp listen ADDRESS PORT SECONDS         takes one connection, receives for so long, prints what came
+ *     link-tcp dial ADDRESS PORT CONTROL           sends until the other end has had enough; CONTROL: cubic, reno, bbr
  *
  * Prints JSON. The congestion control is the socket's own, whatever the machine's default is.
  */
@@ -25,7 +25,7 @@ static char block[BLOCK];
 
 static int failed(const char *what)
 {
-    (void)fprintf(stderr, "tcp_flow: %s: %s\n", what, strerror(errno));
+    (void)fprintf(stderr, "link-tcp: %s: %s\n", what, strerror(errno));
     return 1;
 }
 
@@ -67,8 +67,9 @@ static void print_info(int fd, const char *control)
     struct tcp_info info = {.tcpi_state = 0};
     socklen_t len = sizeof info;
     (void)getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len);
-    (void)printf("{\"event\":\"sent\",\"kind\":\"tcp\",\"control\":\"%s\",\"retransmitted\":%u,\"rtt_ms\":%.1f,\"window\":%u}\n",
-                 control, info.tcpi_total_retrans, (double)info.tcpi_rtt / 1000, info.tcpi_snd_cwnd * info.tcpi_snd_mss);
+    (void)printf(
+        "{\"event\":\"sent\",\"kind\":\"tcp\",\"control\":\"%s\",\"retransmitted\":%u,\"rtt_ms\":%.1f,\"window\":%u}\n",
+        control, info.tcpi_total_retrans, (double)info.tcpi_rtt / 1000, info.tcpi_snd_cwnd * info.tcpi_snd_mss);
     (void)fflush(stdout);
 }
 
@@ -84,7 +85,8 @@ static int dial(const struct sockaddr_in *address, const char *control)
         return failed("another congestion control");
     }
     if (connect(fd, (const struct sockaddr *)address, sizeof *address) != 0) return failed("connect");
-    while (send(fd, block, sizeof block, 0) > 0) {}
+    while (send(fd, block, sizeof block, 0) > 0) {
+    }
     print_info(fd, control);
     return 0;
 }
@@ -94,7 +96,7 @@ int main(int argc, char **argv)
     struct sockaddr_in address = {.sin_family = AF_INET};
     (void)signal(SIGPIPE, SIG_IGN);
     if (argc != 5 || inet_pton(AF_INET, argv[2], &address.sin_addr) != 1) {
-        (void)fputs("usage: tcp_flow listen ADDRESS PORT SECONDS\n       tcp_flow dial ADDRESS PORT CONTROL\n", stderr);
+        (void)fputs("usage: link-tcp listen ADDRESS PORT SECONDS\n       link-tcp dial ADDRESS PORT CONTROL\n", stderr);
         return 2;
     }
     address.sin_port = htons((uint16_t)strtoul(argv[3], NULL, 10));

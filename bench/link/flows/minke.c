@@ -1,8 +1,8 @@
 /*
  * One stream of Minke in one direction, as long as the receiver likes.
  *
- *     flow-minke listen MULTIADDR SECONDS          takes one connection, receives for so long, prints what came
- *     flow-minke dial MULTIADDR CONTROL [FILE]     sends until the other end has had enough; CONTROL: default
+ *     link-minke listen MULTIADDR SECONDS          takes one connection, receives for so long, prints what came
+ *     link-minke dial MULTIADDR CONTROL [FILE]     sends until the other end has had enough; CONTROL: default
  *
  * Prints JSON: the sender what its connection looked like every 100 ms. FILE gets the trace.
  */
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "arrivals.h"
+#include "support/measure.h"
 
 enum { BLOCK = 16384, SAMPLE_MS = 100, SAMPLES_MAX = 6000, WAIT_MS = 30000 };
 
@@ -19,7 +20,7 @@ static const char PROTOCOL[] = "/minke-bench/flow/1.0.0";
 
 static int failed(const char *what, const char *why)
 {
-    (void)fprintf(stderr, "flow-minke: %s: %s\n", what, why);
+    (void)fprintf(stderr, "link-minke: %s: %s\n", what, why);
     return 1;
 }
 
@@ -38,8 +39,8 @@ static int receive_until_over(minke_host_t *host, arrivals_t *arrivals, double s
 {
     minke_event_t event;
     minke_connection_t connection = 0;
-    const double patience_ends_at = arrivals_now() + WAIT_MS / 1000.0;
-    while (connection == 0 ? arrivals_now() < patience_ends_at : !arrivals_are_over(arrivals)) {
+    const double patience_ends_at = now_s() + WAIT_MS / 1000.0;
+    while (connection == 0 ? now_s() < patience_ends_at : !arrivals_are_over(arrivals)) {
         if (minke_wait(host, &event, SAMPLE_MS) != MINKE_OK) continue;
         if (event.type == MINKE_EVENT_LISTENING) {
             (void)printf("{\"event\":\"listening\",\"addr\":\"%s\"}\n", event.addr);
@@ -63,7 +64,8 @@ static int receive_until_over(minke_host_t *host, arrivals_t *arrivals, double s
 static int listen_once(minke_host_t *host, const char *where, double seconds)
 {
     static arrivals_t arrivals;
-    if (minke_handle(host, PROTOCOL) != MINKE_OK || minke_listen(host, where) != MINKE_OK) return failed("listen", where);
+    if (minke_handle(host, PROTOCOL) != MINKE_OK || minke_listen(host, where) != MINKE_OK)
+        return failed("listen", where);
     return receive_until_over(host, &arrivals, seconds);
 }
 
@@ -77,7 +79,7 @@ typedef struct samples {
 
 static void sample(samples_t *samples, const minke_host_t *host, minke_connection_t connection)
 {
-    const double since_ms = (arrivals_now() - samples->begun_at) * 1000;
+    const double since_ms = (now_s() - samples->begun_at) * 1000;
     if (samples->n == SAMPLES_MAX || since_ms < (double)samples->n * SAMPLE_MS) return;
     if (minke_stats(host, connection, &samples->at[samples->n]) == MINKE_OK) samples->n++;
 }
@@ -102,7 +104,8 @@ static void print_samples(const samples_t *samples, const char *control)
 {
     if (samples->n == 0) return;
     const minke_connection_stats_t *last = &samples->at[samples->n - 1];
-    (void)printf("{\"event\":\"sent\",\"kind\":\"minke\",\"control\":\"%s\",\"begun_s\":%.6f,\"bytes_sent\":%llu,\"retransmitted\":%llu,"
+    (void)printf("{\"event\":\"sent\",\"kind\":\"minke\",\"control\":\"%s\",\"begun_s\":%.6f,\"bytes_sent\":%llu,"
+                 "\"retransmitted\":%llu,"
                  "\"losses\":%llu,\"timeouts\":%llu,\"sample_ms\":%d",
                  control, samples->begun_at, (unsigned long long)last->bytes_sent,
                  (unsigned long long)last->chunks_retransmitted, (unsigned long long)last->losses,
@@ -122,7 +125,8 @@ static void print_samples(const samples_t *samples, const char *control)
 static void send_more(minke_host_t *host, minke_stream_t stream)
 {
     static const uint8_t block[BLOCK];
-    while (minke_stream_write(host, stream, block, sizeof block) > 0) {}
+    while (minke_stream_write(host, stream, block, sizeof block) > 0) {
+    }
 }
 
 static int dial(minke_host_t *host, const char *where, const char *control)
@@ -137,7 +141,7 @@ static int dial(minke_host_t *host, const char *where, const char *control)
         if (stream != 0) sample(&samples, host, connection);
         if (result != MINKE_OK) continue;
         if (event.type == MINKE_EVENT_CONNECTED) {
-            samples.begun_at = arrivals_now();
+            samples.begun_at = now_s();
             if (minke_open(host, connection, PROTOCOL, &stream) != MINKE_OK) return failed("dial", "no stream");
         }
         if (event.type == MINKE_EVENT_DISCONNECTED || event.type == MINKE_EVENT_STREAM_CLOSED) {
@@ -163,7 +167,8 @@ int main(int argc, char **argv)
     minke_host_options_t options;
     minke_host_defaults(&options);
     if (argc < 4) {
-        (void)fputs("usage: flow-minke listen MULTIADDR SECONDS\n       flow-minke dial MULTIADDR CONTROL [FILE]\n", stderr);
+        (void)fputs("usage: link-minke listen MULTIADDR SECONDS\n       link-minke dial MULTIADDR CONTROL [FILE]\n",
+                    stderr);
         return 2;
     }
     FILE *trace = argc > 4 ? fopen(argv[4], "we") : NULL;
