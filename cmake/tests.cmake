@@ -149,6 +149,11 @@ foreach(source ${bench_sources})
     RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bench)
   add_dependencies(bench-programs bench-${noun})
 endforeach()
+pkg_check_modules(sodium QUIET IMPORTED_TARGET libsodium)
+if(sodium_FOUND)
+  target_compile_definitions(bench-setup-cost PRIVATE BENCH_SODIUM)
+  target_link_libraries(bench-setup-cost PRIVATE PkgConfig::sodium)
+endif()
 
 # A link of chosen quality between two network namespaces, and what is sent over it: known as link and link-*.
 file(GLOB link_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/link/*.c)

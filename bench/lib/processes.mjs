@@ -1,6 +1,6 @@
 // Processes that are measured: pinned to a core, bounded in time, their processor time known.
 import { execFileSync, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { createInterface } from 'node:readline';
 
@@ -18,9 +18,11 @@ function can_pin() {
 /** Whether `core` means anything here. */
 export const pinned = can_pin();
 
-/** Seconds of processor time that a process has used so far, to 10 ms; NaN when it is gone. */
+/** Seconds of processor time that a process has used so far: exact for one with a single thread, else to 10 ms. NaN when it is
+ * gone. */
 export function cpu_of(pid) {
   try {
+    if (readdirSync(`/proc/${pid}/task`).length === 1) return Number(readFileSync(`/proc/${pid}/schedstat`, 'latin1').split(' ')[0]) / 1e9;
     const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\) /, '').split(' ');
     return (Number(fields[11]) + Number(fields[12])) / ticks;
   } catch {

@@ -6,9 +6,9 @@
  *
  * Sender, on core 0: copies user bytes behind the header of an SCTP packet with one DATA chunk, CRC32c, AES-128-GCM as
  * a DTLS 1.2 record in one call of OpenSSL, UDP out. Receiver, on core 1: UDP in, open, check the CRC32c and that no
- * number is missing, copy to the user's memory, one sealed SACK for every batch read. At most WINDOW bytes are in flight
- * (4000000; without gso 1048576, as each datagram then takes more room in a socket's buffer); a full window sleeps in
- * recv().
+ * number is missing, copy to the user's memory, one sealed SACK for every batch read. At most WINDOW bytes are in
+ * flight (4000000; without gso 1048576, as each datagram then takes more room in a socket's buffer); a full window
+ * sleeps in recv().
  *
  * Datagrams of 1197 bytes with 1132 of user data. gso: trains of 54 through UDP_SEGMENT and UDP_GRO; mmsg: sendmmsg and
  * recvmmsg of up to 64; single: sendto and recvfrom, a SACK for every second packet.

@@ -108,7 +108,7 @@ static void keep_time(receiver_t *r)
 
 static _Noreturn void listen_for_ever(const char *addr)
 {
-    receiver_t r = {.host = new_host(16)};
+    receiver_t r = {.host = new_host(16, true)};
     minke_event_t event;
     must(minke_handle(r.host, control_protocol), control_protocol);
     must(minke_handle(r.host, data_protocol), data_protocol);
@@ -249,7 +249,7 @@ static int send_flows(const char *addr, double streams, double block_len, double
 {
     static sender_t s;
     minke_event_t event;
-    s.host = new_host(16);
+    s.host = new_host(16, true);
     s.flows_n = (size_t)streams;
     s.block_len = (size_t)block_len;
     s.block = malloc(s.block_len);

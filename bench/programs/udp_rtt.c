@@ -2,9 +2,9 @@
  * The round trip of a datagram of 64 bytes over loopback: two processes on two cores, each asleep until something
  * comes. Nothing that is built on UDP can be faster. One JSON object on stdout.
  *
- *     build/bench/udp-rtt [COUNT]      default 20000
+ *     build/bench/udp-rtt [--count N] [--epoll 1]
  *
- * rtt_us: both sleep in recv(); epoll_rtt_us: in epoll_wait(), and read then, as a program with several sockets does.
+ * Both sleep in recv(); with --epoll in epoll_wait(), and read then, as a program with several sockets does.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -14,9 +14,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/arguments.h"
 #include "support/measure.h"
 
-enum { MESSAGE = 64, PATIENCE_MS = 1000 };
+static const char usage[] = "usage: udp-rtt [--count N] [--epoll 1]\n";
+
+enum { MESSAGE = 64, COUNT_MAX = 1000000, PATIENCE_MS = 1000 };
 
 typedef struct side {
     int fd, epoll; /* epoll is -1 where recv() itself waits */
@@ -75,11 +78,15 @@ static double median_rtt(size_t count, double *times, bool with_epoll)
 
 int main(int argc, char **argv)
 {
-    const size_t count = argc > 1 ? strtoul(argv[1], NULL, 10) : 20000;
-    double *times = calloc(count + 1, sizeof *times);
-    if (count == 0 || times == NULL) return 2;
-    const double blocking = median_rtt(count, times, false), with_epoll = median_rtt(count, times, true);
-    (void)printf("{\"rtt_us\":%.2f,\"epoll_rtt_us\":%.2f}\n", blocking * 1e6, with_epoll * 1e6);
+    double count = 10000, with_epoll = 0;
+    const argument_t known[] = {{"--count", &count, NULL}, {"--epoll", &with_epoll, NULL}, {NULL, NULL, NULL}};
+    const char *word = read_arguments(argc, argv, known, usage);
+    double *times = count >= 1 && count <= COUNT_MAX ? calloc((size_t)count, sizeof *times) : NULL;
+    if (word != NULL || times == NULL) {
+        (void)fputs(usage, stderr);
+        return 2;
+    }
+    (void)printf("{\"rtt_us\":%.2f}\n", median_rtt((size_t)count, times, with_epoll > 0) * 1e6);
     free(times);
     return 0;
 }

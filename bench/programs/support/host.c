@@ -12,10 +12,11 @@ void must(int result, const char *what)
     exit(1);
 }
 
-minke_host_t *new_host(uint32_t connections)
+minke_host_t *new_host(uint32_t connections, bool identify)
 {
     minke_host_options_t options;
     minke_host_defaults(&options);
+    options.identify = identify;
     options.transport.connections_max = options.transport.connections_per_address_max = connections;
     minke_host_t *host = minke_host_new(&options);
     if (host == NULL) must(MINKE_ERROR_NO_MEMORY, "host");

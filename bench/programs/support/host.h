@@ -3,13 +3,14 @@
 #define BENCH_HOST_H
 
 #include <minke/minke.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Ends the program when an error is returned: what was tried, and the text of the error. */
 void must(int result, const char *what);
 
-/* A host that allows so many connections at once, from one address too. */
-minke_host_t *new_host(uint32_t connections);
+/* A host that allows so many connections at once, from one address too, and asks every peer who it is or does not. */
+minke_host_t *new_host(uint32_t connections, bool identify);
 
 /* Listens, and prints {"addr":".."} when it can be dialled. */
 void listen_at(minke_host_t *host, const char *multiaddr);

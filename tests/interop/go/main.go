@@ -174,11 +174,15 @@ func main() {
 	noRefresh := flag.Bool("no-refresh", false, "let reservations expire")
 	names := flag.String("cells", "", "which, with commas between")
 	holds := flag.Bool("hold", false, "hold a stream instead of running cells")
+	job := flag.String("bench", "", "throughput, latency, setups or idle, and how much of it, instead of running cells")
+	amount := flag.Float64("amount", 1, "of it")
 	flag.Parse()
 	o.refresh = !*noRefresh
 	switch {
 	case len(o.listen) > 0 || len(o.relays) > 0:
 		listen(o)
+	case *job != "":
+		bench(*job, *amount, flag.Arg(0))
 	case *holds:
 		if err := hold(flag.Arg(0), o.version); err != nil {
 			say(fields{"event": "cell", "cell": "hold", "ok": false, "facts": err.Error()})
