@@ -160,6 +160,28 @@ if(sodium_FOUND)
   target_link_libraries(bench-setup-cost PRIVATE PkgConfig::sodium)
 endif()
 
+# A link of chosen quality between two network namespaces, and what is sent over it: known as link and link-*.
+file(GLOB link_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/link/*.c)
+add_executable(bench-link EXCLUDE_FROM_ALL ${link_sources})
+set_target_properties(bench-link PROPERTIES OUTPUT_NAME link)
+set(link_programs bench-link)
+foreach(noun minke tcp usrsctp)
+  if(noun STREQUAL "usrsctp" AND NOT usrsctp_FOUND)
+    continue()
+  endif()
+  add_executable(bench-link-${noun} EXCLUDE_FROM_ALL
+    ${PROJECT_SOURCE_DIR}/bench/link/flows/${noun}.c ${PROJECT_SOURCE_DIR}/bench/link/flows/arrivals.c)
+  target_link_libraries(bench-link-${noun} PRIVATE bench-support ${bench_links_${noun}-flow})
+  set_target_properties(bench-link-${noun} PROPERTIES OUTPUT_NAME link-${noun})
+  list(APPEND link_programs bench-link-${noun})
+endforeach()
+foreach(program ${link_programs})
+  target_link_libraries(${program} PRIVATE minke-flags)
+  target_compile_definitions(${program} PRIVATE _GNU_SOURCE=)
+  set_target_properties(${program} PROPERTIES C_STANDARD 11 RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bench)
+  add_dependencies(bench-programs ${program})
+endforeach()
+
 # Examples see the public headers alone.
 add_custom_target(examples)
 function(minke_example noun)
