@@ -25,6 +25,9 @@ MINKE_MUST_USE int minke__hkdf_sha256(const void *salt, size_t salt_len, const v
 MINKE_MUST_USE int minke__x25519_public(const uint8_t secret[32], uint8_t out[32]);
 MINKE_MUST_USE int minke__x25519_derive(const uint8_t secret[32], const uint8_t remote_public[32], uint8_t out[32]);
 
+/* Ed25519 (RFC 8032). */
+bool minke__ed25519_verify(const uint8_t public_key[32], const void *message, size_t len, const uint8_t signature[64]);
+
 /* ChaCha20-Poly1305 (RFC 8439). seal writes len + 16 bytes; open takes len >= 16, writes len - 16, and fails on a wrong
  * tag with MINKE_ERROR_CRYPTO. In place is allowed. */
 MINKE_MUST_USE int minke__chachapoly_seal(const uint8_t key[32], const uint8_t nonce[12], const void *ad, size_t ad_len,
