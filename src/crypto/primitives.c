@@ -91,20 +91,25 @@ typedef struct piece {
     size_t len;
 } piece_t;
 
-static void hmac(const EVP_MAC_CTX *template, const void *key, size_t key_len, piece_t a, piece_t b, uint8_t *out,
-                 size_t out_len)
+static void hmac_with(EVP_MAC_CTX *context, const void *key, size_t key_len, piece_t a, piece_t b, uint8_t *out,
+                      size_t out_len)
 {
-    EVP_MAC_CTX *context = EVP_MAC_CTX_dup(template);
     size_t written = 0;
     /* NULL would mean "the key of before". */
     require(context != NULL && EVP_MAC_init(context, key_len > 0 ? key : "", key_len, NULL) == 1);
     if (a.len > 0) require(EVP_MAC_update(context, a.data, a.len) == 1);
     if (b.len > 0) require(EVP_MAC_update(context, b.data, b.len) == 1);
     require(EVP_MAC_final(context, out, &written, out_len) == 1 && written == out_len);
+}
+
+static void hmac(const EVP_MAC_CTX *template, const void *key, size_t key_len, piece_t a, piece_t b, uint8_t *out,
+                 size_t out_len)
+{
+    EVP_MAC_CTX *context = EVP_MAC_CTX_dup(template);
+    hmac_with(context, key, key_len, a, b, out, out_len);
     EVP_MAC_CTX_free(context);
 }
 
-/* Once per connection at most, so it is fetched each time. */
 /* Of what is wanted once a connection at most, so the look-up does not count. */
 static void digest_by_name(const char *name, const void *data, size_t len, uint8_t *out)
 {
@@ -128,11 +133,28 @@ void minke__hmac_sha1_2(const void *key, size_t key_len, const void *a, size_t a
     hmac(hmac_template(&template, digest), key, key_len, (piece_t){a, a_len}, (piece_t){b, b_len}, out, 20);
 }
 
-void minke__hmac_sha256(const void *key, size_t key_len, const void *data, size_t len, uint8_t out[32])
+static const EVP_MAC_CTX *hmac_sha256_template(void)
 {
     static _Atomic(EVP_MAC_CTX *) template;
     static char digest[] = "SHA256";
-    hmac(hmac_template(&template, digest), key, key_len, (piece_t){data, len}, (piece_t){NULL, 0}, out, 32);
+    return hmac_template(&template, digest);
+}
+
+void minke__hmac_sha256(const void *key, size_t key_len, const void *data, size_t len, uint8_t out[32])
+{
+    hmac(hmac_sha256_template(), key, key_len, (piece_t){data, len}, (piece_t){NULL, 0}, out, 32);
+}
+
+void minke__hkdf_sha256_two(const uint8_t salt[32], const void *secret, size_t len, uint8_t out[64])
+{
+    static const piece_t nothing = {NULL, 0};
+    uint8_t key[32];
+    EVP_MAC_CTX *context = EVP_MAC_CTX_dup(hmac_sha256_template()); /* one for all three */
+    hmac_with(context, salt, 32, (piece_t){secret, len}, nothing, key, sizeof key);
+    hmac_with(context, key, sizeof key, (piece_t){"\x01", 1}, nothing, out, 32);
+    hmac_with(context, key, sizeof key, (piece_t){out, 32}, (piece_t){"\x02", 1}, out + 32, 32);
+    EVP_MAC_CTX_free(context);
+    minke__wipe(key, sizeof key);
 }
 
 static OSSL_PARAM octets(const char *name, const void *data, size_t len)
