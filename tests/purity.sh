@@ -21,6 +21,7 @@ __assert_fail|__stack_chk_fail
 _GLOBAL_OFFSET_TABLE_|__tls_get_addr|__cpu_model|__cpu_indicator_init|__popcount[sdt]i2
 (ASN1|BN|BIO|BUF|CRYPTO|DH|DSA|DTLS|DTLSv1(_2)?|EC|ECDSA|ECPARAMETERS|ERR|EVP|GENERAL_NAME|HMAC|NCONF|OBJ|OPENSSL|OSSL|PEM|RAND|RSA|SHA256|SSL|TLS|X509|X509V3)_.*
 (i2d|d2i|o2i|i2o)_.*
+crypto_(scalarmult_curve25519(_base)?|sign_ed25519_verify_detached)
 json_(loadb|dumpb|delete|object|object_get|object_seed|object_set_new|string|string_value|string_length|integer|integer_value|null)
 LIST
 }

@@ -18,6 +18,7 @@ typedef struct minke_env {
     minke_counters_t *counters;  /* never NULL */
     minke_account_t *account;    /* NULL: nobody counts */
     struct minke_blocks *blocks; /* base/blocks.h; NULL: none are kept */
+    uint64_t map_key[2];         /* secret, of all its maps; zero: each draws its own */
 } minke_env_t;
 
 /*

@@ -4,8 +4,8 @@
 
 void minke__map_init(minke_map_t *map, const minke_env_t *env)
 {
-    *map = (minke_map_t){.env = env};
-    minke__random_fill(env, map->key, sizeof map->key);
+    *map = (minke_map_t){.env = env, .key = {env->map_key[0], env->map_key[1]}};
+    if ((map->key[0] | map->key[1]) == 0) minke__random_fill(env, map->key, sizeof map->key);
 }
 
 void minke__map_free(minke_map_t *map)

@@ -3,7 +3,7 @@
  *
  *     for (node = minke__map_first(&map, hash); node != NULL; node = minke__map_next(node)) if (equal) ...
  *
- * Hash attacker-chosen keys with minke__hash and the map's own random key. A number of our own is its own hash.
+ * Hash attacker-chosen keys with minke__hash and the map's random key. A number of our own is its own hash.
  */
 #ifndef MINKE_BASE_MAP_H
 #define MINKE_BASE_MAP_H

@@ -10,8 +10,16 @@
 #include <openssl/x509.h>
 
 #include "crypto/elliptic.h"
+#include "crypto/primitives.h"
 
-enum { TAG_TYPE = 0x08, TAG_DATA = 0x12, ED25519_BYTES = 32, RSA_BITS_MIN = 2048, RSA_BITS_MAX = 8192 };
+enum {
+    TAG_TYPE = 0x08,
+    TAG_DATA = 0x12,
+    ED25519_BYTES = 32,
+    ED25519_SIGNATURE_BYTES = 64,
+    RSA_BITS_MIN = 2048,
+    RSA_BITS_MAX = 8192
+};
 
 int minke__key_message_read(const uint8_t *message, size_t len, minke_key_type_t *type, const uint8_t **data,
                             size_t *data_len)
@@ -200,12 +208,27 @@ void minke__public_key_write(minke_writer_t *w, minke_key_type_t type, const EVP
 
 const EVP_MD *minke__signature_digest(minke_key_type_t type) { return type == MINKE_KEY_ED25519 ? NULL : EVP_sha256(); }
 
+/* What nearly everybody has, without an object for the key. */
+static int verify_ed25519(const uint8_t *key, size_t key_len, const void *message, size_t len, const uint8_t *signature,
+                          size_t signature_len)
+{
+    if (key_len != ED25519_BYTES) return MINKE_ERROR_MALFORMED;
+    if (signature_len != ED25519_SIGNATURE_BYTES) return MINKE_ERROR_CRYPTO;
+    return minke__ed25519_verify(key, message, len, signature) ? MINKE_OK : MINKE_ERROR_CRYPTO;
+}
+
 int minke__verify(const uint8_t *public_key, size_t public_key_len, const void *message, size_t len,
                   const uint8_t *signature, size_t signature_len)
 {
     minke_key_type_t type;
     EVP_PKEY *key;
-    const int result = minke__public_key_read(public_key, public_key_len, &type, &key);
+    const uint8_t *data;
+    size_t data_len;
+    int result = minke__key_message_read(public_key, public_key_len, &type, &data, &data_len);
+    if (result == MINKE_OK && type == MINKE_KEY_ED25519) {
+        return verify_ed25519(data, data_len, message, len, signature, signature_len);
+    }
+    result = minke__public_key_read(public_key, public_key_len, &type, &key);
     if (result < 0) return result;
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     const bool right = context != NULL &&

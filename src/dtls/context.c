@@ -65,6 +65,7 @@ static void note_received(minke_dtls_handshake_t *handshake, int type, const uin
     if (type == SSL3_RT_CHANGE_CIPHER_SPEC) handshake->cipher_changed = true;
     if (type != SSL3_RT_HANDSHAKE || len == 0) return;
     handshake->progress = true;
+    if (len >= MINKE_DTLS_MESSAGE_HEADER_BYTES) handshake->next_message = (uint16_t)((bytes[4] << 8 | bytes[5]) + 1);
     if (bytes[0] == MINKE_DTLS_CERTIFICATE) note_certificate(handshake, bytes, len);
 }
 

@@ -180,7 +180,8 @@ static void take_messages(minke_dtls_t *dtls, const minke_dtls_record_t *record,
     while (dtls->state == MINKE_DTLS_HANDSHAKE && body_len > 0) {
         uint8_t *start = record->data + (body - record->body);
         if (!minke__dtls_message_read(&body, &body_len, &message)) return;
-        feed_message(dtls, &message, start, now);
+        /* What OpenSSL has had it drops, but looks at first. */
+        if (message.sequence >= dtls->handshake->next_message) feed_message(dtls, &message, start, now);
     }
 }
 

@@ -1,8 +1,8 @@
 #include "dtls/library.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
-#include <strings.h>
 
 #include <openssl/core_dispatch.h>
 #include <openssl/crypto.h>
@@ -28,18 +28,24 @@ static const struct {
 };
 enum { OPERATIONS = sizeof wanted / sizeof wanted[0], KEPT_MAX = 16 };
 
-static OSSL_ALGORITHM kept[OPERATIONS][KEPT_MAX]; /* each list ends with an empty entry */
-static OSSL_PROVIDER *whole_provider;
-static OSSL_LIB_CTX *lean;
+/* Made once per process, and never freed or changed afterwards. */
+typedef struct source {
+    OSSL_LIB_CTX *whole;
+    OSSL_PROVIDER *provider;                   /* its "default" */
+    OSSL_ALGORITHM kept[OPERATIONS][KEPT_MAX]; /* each list ends with an empty entry */
+} source_t;
+
+static _Atomic(source_t *) source; /* what the functions of the provider find without being told */
 
 /* ---- the provider ---- */
 
 static const OSSL_ALGORITHM *query(void *provider, int operation, int *no_cache)
 {
+    source_t *from = atomic_load_explicit(&source, memory_order_acquire);
     (void)provider;
     *no_cache = 0;
     for (size_t i = 0; i < OPERATIONS; i++) {
-        if (wanted[i].operation == operation) return kept[i];
+        if (wanted[i].operation == operation) return from->kept[i];
     }
     return NULL;
 }
@@ -48,7 +54,8 @@ static const OSSL_ALGORITHM *query(void *provider, int operation, int *no_cache)
 static int capabilities(void *provider, const char *name, OSSL_CALLBACK *callback, void *argument)
 {
     (void)provider;
-    return OSSL_PROVIDER_get_capabilities(whole_provider, name, callback, argument);
+    return OSSL_PROVIDER_get_capabilities(atomic_load_explicit(&source, memory_order_acquire)->provider, name, callback,
+                                          argument);
 }
 
 static int begin_provider(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out,
@@ -62,7 +69,8 @@ static int begin_provider(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *i
     (void)handle;
     (void)in;
     *out = functions;
-    *provider = OSSL_PROVIDER_get0_provider_ctx(whole_provider); /* what its algorithms expect */
+    /* What its algorithms expect. */
+    *provider = OSSL_PROVIDER_get0_provider_ctx(atomic_load_explicit(&source, memory_order_acquire)->provider);
     return 1;
 }
 
@@ -73,7 +81,7 @@ static bool has_name(const char *names, const char *name)
 {
     const size_t len = strlen(name);
     while (names != NULL) {
-        if (strncasecmp(names, name, len) == 0 && (names[len] == ':' || names[len] == '\0')) return true;
+        if (strncmp(names, name, len) == 0 && (names[len] == ':' || names[len] == '\0')) return true;
         names = strchr(names, ':');
         if (names != NULL) names++;
     }
@@ -93,35 +101,53 @@ static bool is_wanted(size_t list, const OSSL_ALGORITHM *algorithm)
 }
 
 /* False: there is none of a kind, or there are more than expected. Either way this is not the OpenSSL that we know. */
-static bool keep_wanted(size_t list)
+static bool keep_wanted(source_t *from, size_t list)
 {
     size_t n = 0;
     int no_cache;
-    const OSSL_ALGORITHM *all = OSSL_PROVIDER_query_operation(whole_provider, wanted[list].operation, &no_cache);
+    const OSSL_ALGORITHM *all = OSSL_PROVIDER_query_operation(from->provider, wanted[list].operation, &no_cache);
     for (; all != NULL && all->algorithm_names != NULL; all++) {
         if (!is_wanted(list, all)) continue;
         if (n == KEPT_MAX - 1) return false;
-        kept[list][n++] = *all;
+        from->kept[list][n++] = *all;
     }
     return n > 0;
 }
 
-/* ---- the contexts ---- */
-
-/* Later releases keep decoders themselves, and may ask a provider for what is not forwarded here. */
-static bool is_release_known(void) { return OPENSSL_version_major() == 3 && OPENSSL_version_minor() < 2; }
-
-static bool make_lists(OSSL_LIB_CTX *whole)
+static void free_source(source_t *from)
 {
-    whole_provider = whole != NULL ? OSSL_PROVIDER_load(whole, "default") : NULL;
-    if (whole_provider == NULL) return false;
-    for (size_t i = 0; i < OPERATIONS; i++) {
-        if (!keep_wanted(i)) return false;
-    }
+    if (from == NULL) return;
+    if (from->provider != NULL) OSSL_PROVIDER_unload(from->provider);
+    OSSL_LIB_CTX_free(from->whole);
+    OPENSSL_free(from);
+}
+
+static source_t *new_source(void)
+{
+    source_t *from = OPENSSL_zalloc(sizeof *from);
+    if (from == NULL) return NULL;
+    from->whole = OSSL_LIB_CTX_new();
+    from->provider = from->whole != NULL ? OSSL_PROVIDER_load(from->whole, "default") : NULL;
+    bool complete = from->provider != NULL;
+    for (size_t i = 0; complete && i < OPERATIONS; i++) complete = keep_wanted(from, i);
+    if (complete) return from;
+    free_source(from);
+    return NULL;
+}
+
+/* ---- the contexts, each made by whoever comes first: the loser of a race frees its copy ---- */
+
+static bool have_source(void)
+{
+    source_t *winner = atomic_load_explicit(&source, memory_order_acquire);
+    if (winner != NULL) return true;
+    source_t *made = new_source();
+    if (made == NULL) return false;
+    if (!atomic_compare_exchange_strong(&source, &winner, made)) free_source(made);
     return true;
 }
 
-static OSSL_LIB_CTX *make_lean(void)
+static OSSL_LIB_CTX *new_lean(void)
 {
     OSSL_LIB_CTX *library = OSSL_LIB_CTX_new();
     if (library != NULL && OSSL_PROVIDER_add_builtin(library, "minke", begin_provider) == 1 &&
@@ -131,21 +157,20 @@ static OSSL_LIB_CTX *make_lean(void)
     return NULL;
 }
 
-static void make(void)
-{
-    if (!is_release_known()) return;
-    OSSL_LIB_CTX *whole = OSSL_LIB_CTX_new();
-    if (make_lists(whole)) lean = make_lean();
-    if (lean != NULL) return;
-    OSSL_PROVIDER_unload(whole_provider);
-    OSSL_LIB_CTX_free(whole);
-    ERR_clear_error();
-}
+/* Later releases keep decoders themselves, and may ask a provider for what is not forwarded here. */
+static bool is_release_known(void) { return OPENSSL_version_major() == 3 && OPENSSL_version_minor() < 2; }
 
 OSSL_LIB_CTX *minke__dtls_library(void)
 {
-    static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
-    return CRYPTO_THREAD_run_once(&once, make) == 1 ? lean : NULL;
+    static _Atomic(OSSL_LIB_CTX *) lean;
+    OSSL_LIB_CTX *winner = atomic_load_explicit(&lean, memory_order_acquire);
+    if (winner != NULL) return winner;
+    OSSL_LIB_CTX *made = is_release_known() && have_source() ? new_lean() : NULL;
+    ERR_clear_error();
+    if (made == NULL) return NULL;
+    if (atomic_compare_exchange_strong(&lean, &winner, made)) return made;
+    OSSL_LIB_CTX_free(made);
+    return winner;
 }
 
 /* ---- what is brought in ---- */

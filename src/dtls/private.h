@@ -53,7 +53,8 @@ typedef struct minke_dtls_handshake {
     uint64_t finished_sequence;
 
     /* Seen by the message callback. */
-    bool progress; /* a message of the remote's was taken */
+    bool progress;         /* a message of the remote's was taken */
+    uint16_t next_message; /* number of the first one that has not been */
     bool cipher_changed;
     bool certificate_seen;
     bool certificate_refused;

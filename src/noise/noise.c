@@ -226,8 +226,7 @@ static ssize_t sign_static_key(const minke_noise_t *noise, uint8_t signature[MIN
         return (ssize_t)key->signature_len;
     }
     signed_bytes(noise->keys.static_public, to_sign);
-    const ssize_t n =
-        minke__identity_sign(noise->identity, to_sign, sizeof to_sign, signature, MINKE_SIGNATURE_MAX);
+    const ssize_t n = minke__identity_sign(noise->identity, to_sign, sizeof to_sign, signature, MINKE_SIGNATURE_MAX);
     if (n <= 0 || key == NULL) return n;
     memcpy(key->signature, signature, (size_t)n);
     key->signature_len = (size_t)n;

@@ -49,19 +49,6 @@ void minke__noise_mix_hash(minke_noise_symmetric_t *symmetric, const void *data,
     minke__sha256_2(symmetric->hash, sizeof symmetric->hash, data, len, symmetric->hash);
 }
 
-/* Noise's HKDF with two outputs (4.3): that of RFC 5869 without info, 64 bytes. As three HMACs it cannot fail. */
-static void derive_two(const uint8_t chaining_key[32], const void *secret, size_t len, uint8_t out[64])
-{
-    uint8_t key[32], first_and_two[33];
-    minke__hmac_sha256(chaining_key, 32, secret, len, key);
-    minke__hmac_sha256(key, sizeof key, "\x01", 1, out);
-    memcpy(first_and_two, out, 32);
-    first_and_two[32] = 2;
-    minke__hmac_sha256(key, sizeof key, first_and_two, sizeof first_and_two, out + 32);
-    minke__wipe(key, sizeof key);
-    minke__wipe(first_and_two, sizeof first_and_two);
-}
-
 static void set_key(minke_noise_cipher_t *cipher, const uint8_t key[32])
 {
     memcpy(cipher->key, key, sizeof cipher->key);
@@ -71,7 +58,7 @@ static void set_key(minke_noise_cipher_t *cipher, const uint8_t key[32])
 void minke__noise_mix_key(minke_noise_symmetric_t *symmetric, const uint8_t secret[32])
 {
     uint8_t keys[64];
-    derive_two(symmetric->chaining_key, secret, 32, keys);
+    minke__hkdf_sha256_two(symmetric->chaining_key, secret, 32, keys);
     memcpy(symmetric->chaining_key, keys, sizeof symmetric->chaining_key);
     set_key(&symmetric->cipher, keys + 32);
     symmetric->has_key = true;
@@ -103,7 +90,7 @@ void minke__noise_split(const minke_noise_symmetric_t *symmetric, minke_noise_ci
                         minke_noise_cipher_t *from_responder)
 {
     uint8_t keys[64];
-    derive_two(symmetric->chaining_key, "", 0, keys);
+    minke__hkdf_sha256_two(symmetric->chaining_key, "", 0, keys);
     set_key(from_initiator, keys);
     set_key(from_responder, keys + 32);
     minke__wipe(keys, sizeof keys);

@@ -59,6 +59,20 @@ static void init_receiver(minke_sctp_t *sctp)
     sctp->requests.deferred_first = UINT64_MAX;
 }
 
+/* At once: a call costs more than the bytes. */
+static void draw_secrets(minke_sctp_t *sctp)
+{
+    struct {
+        uint32_t tag, initial_tsn;
+        uint8_t cookie_secret[sizeof sctp->cookie_secret];
+    } drawn;
+    do minke__random_fill(sctp->env, &drawn, sizeof drawn);
+    while (drawn.tag == 0);
+    sctp->tag = drawn.tag;
+    sctp->initial_tsn = drawn.initial_tsn;
+    memcpy(sctp->cookie_secret, drawn.cookie_secret, sizeof drawn.cookie_secret);
+}
+
 minke_sctp_t *minke__sctp_new(const minke_env_t *env, const minke_sctp_options_t *options,
                               const minke_sctp_user_t *user, minke_connection_t connection)
 {
@@ -68,9 +82,7 @@ minke_sctp_t *minke__sctp_new(const minke_env_t *env, const minke_sctp_options_t
     sctp->options = sane(options);
     sctp->user = *user;
     sctp->connection = connection;
-    while (sctp->tag == 0) sctp->tag = minke__random_u32(env);
-    sctp->initial_tsn = minke__random_u32(env);
-    minke__random_fill(env, sctp->cookie_secret, sizeof sctp->cookie_secret);
+    draw_secrets(sctp);
     minke__sctp_timers_stop(sctp);
     init_sender(sctp);
     init_receiver(sctp);

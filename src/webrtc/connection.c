@@ -224,8 +224,8 @@ static bool start_noise(minke_connection_state_t *c)
     if (c->private_part != NULL) return true;
     const uint8_t *ours = c->config->fingerprint;
     const uint8_t *theirs = minke__dtls_remote_fingerprint(c->dtls);
-    c->setup = minke__setup_new(c->env, c->config->identity, c->config->noise_key, c->inbound, c->inbound ? theirs : ours,
-                                c->inbound ? ours : theirs, &c->peer);
+    c->setup = minke__setup_new(c->env, c->config->identity, c->config->noise_key, c->inbound,
+                                c->inbound ? theirs : ours, c->inbound ? ours : theirs, &c->peer);
     return c->setup != NULL;
 }
 

@@ -28,9 +28,9 @@ void minke__direct_prologue(const uint8_t dialer_fingerprint[32], const uint8_t 
     minke__write_bytes(&w, listener_fingerprint, 32);
 }
 
-minke_setup_t *minke__setup_new(const minke_env_t *env, const minke_identity_t *identity,
-                                minke_noise_key_t *key, bool listener, const uint8_t dialer_fingerprint[32], const uint8_t listener_fingerprint[32],
-                                const minke_peer_id_t *expected)
+minke_setup_t *minke__setup_new(const minke_env_t *env, const minke_identity_t *identity, minke_noise_key_t *key,
+                                bool listener, const uint8_t dialer_fingerprint[32],
+                                const uint8_t listener_fingerprint[32], const minke_peer_id_t *expected)
 {
     minke_setup_t *setup = minke__alloc(env, sizeof *setup);
     if (setup == NULL) return NULL;

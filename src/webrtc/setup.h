@@ -14,7 +14,8 @@ typedef enum minke_setup_result { MINKE_SETUP_MORE, MINKE_SETUP_DONE, MINKE_SETU
 
 /* Fingerprints of both certificates go into the prologue, dialer first. `expected` may be NULL. */
 MINKE_MUST_USE minke_setup_t *minke__setup_new(const minke_env_t *env, const minke_identity_t *identity,
-                                               minke_noise_key_t *key, bool listener, const uint8_t dialer_fingerprint[32],
+                                               minke_noise_key_t *key, bool listener,
+                                               const uint8_t dialer_fingerprint[32],
                                                const uint8_t listener_fingerprint[32], const minke_peer_id_t *expected);
 void minke__setup_free(minke_setup_t *setup);
 /* Reads and writes what is possible now. */

@@ -124,6 +124,7 @@ int minke_transport_new(const minke_transport_options_t *options, minke_transpor
     t->account =
         (minke_account_t){.used = sizeof *t, .max = chosen.memory_max, .refusals = &t->counters.memory_exhausted};
     t->env.blocks = &t->blocks;
+    minke__random_fill(&t->env, t->env.map_key, sizeof t->env.map_key);
     t->options = chosen;
     minke__handles_init(&t->connections, &t->env);
     minke__handles_init(&t->streams, &t->env);

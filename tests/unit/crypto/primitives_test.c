@@ -148,6 +148,42 @@ static void test_hkdf_with_empty_secret(void **state)
     assert_memory_equal(out, expected, sizeof expected);
 }
 
+static void test_hkdf_of_two_keys(void **state)
+{
+    (void)state;
+    uint8_t salt[32], secret[32], whole[64], two[64];
+    for (size_t i = 0; i < 32; i++) salt[i] = (uint8_t)i, secret[i] = (uint8_t)(0xa0 + i);
+    for (size_t len = 0; len <= sizeof secret; len += sizeof secret) {
+        assert_int_equal(minke__hkdf_sha256(salt, sizeof salt, secret, len, NULL, 0, whole, sizeof whole), MINKE_OK);
+        minke__hkdf_sha256_two(salt, secret, len, two);
+        assert_memory_equal(two, whole, sizeof two);
+    }
+}
+
+/* RFC 8032 7.1, TEST 3; and each bit of it changed. */
+static void test_ed25519_verify(void **state)
+{
+    (void)state;
+    uint8_t key[32], message[2], signature[64];
+    (void)test_unhex("fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025", key, sizeof key);
+    (void)test_unhex("af82", message, sizeof message);
+    (void)test_unhex("6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac"
+                     "18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
+                     signature, sizeof signature);
+    assert_true(minke__ed25519_verify(key, message, sizeof message, signature));
+    assert_false(minke__ed25519_verify(key, message, 1, signature));
+    for (size_t bit = 0; bit < 8 * sizeof signature; bit++) {
+        signature[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        assert_false(minke__ed25519_verify(key, message, sizeof message, signature));
+        signature[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+    for (size_t bit = 0; bit < 8 * sizeof key; bit++) {
+        key[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        assert_false(minke__ed25519_verify(key, message, sizeof message, signature));
+        key[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+}
+
 static void test_hkdf_has_an_end(void **state)
 {
     (void)state;
@@ -316,6 +352,8 @@ int main(void)
         cmocka_unit_test(test_hmac_with_empty_key_after_another),
         cmocka_unit_test(test_hkdf),
         cmocka_unit_test(test_hkdf_with_empty_secret),
+        cmocka_unit_test(test_hkdf_of_two_keys),
+        cmocka_unit_test(test_ed25519_verify),
         cmocka_unit_test(test_hkdf_has_an_end),
         cmocka_unit_test(test_x25519),
         cmocka_unit_test(test_x25519_refuses_small_order),

@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include "base/wire.h"
+#include "dtls/keys.h"
 #include "unit/dtls/lab.h"
 
 enum { SECOND = 1000000 };
@@ -408,9 +410,49 @@ static void nonces_count_on(void **state)
     lab_free(&lab);
 }
 
+/* What a stock OpenSSL seals, sealed by us under the same key, number and nonce: the same bytes. */
+static void check_record(lab_t *lab, const minke_dtls_keys_t *theirs, size_t len)
+{
+    static uint8_t text[1200], ours[1200 + MINKE_DTLS_HEAD_MAX + MINKE_DTLS_TAIL_MAX];
+    lab_datagram_t sealed;
+    minke_dtls_record_t record;
+    minke_dtls_keys_t keys = *theirs;
+    for (size_t i = 0; i < len; i++) text[i] = (uint8_t)(i * 7 + len);
+    lab->user = &sealed;
+    lab_send(lab, LAB_CLIENT, text, len);
+    assert_true(minke__dtls_record_read(sealed.data, sealed.len, &record));
+    minke_reader_t r = minke__reader(record.body, 8);
+    assert_true(minke__dtls_keys_start(&keys, record.sequence, minke__read_u64(&r)));
+    memcpy(ours + minke__dtls_keys_head(&keys), text, len);
+    assert_int_equal(minke__dtls_keys_seal(&keys, MINKE_DTLS_APPLICATION_DATA, ours, len), sealed.len);
+    assert_memory_equal(ours, sealed.data, sealed.len);
+}
+
+static void records_are_those_of_openssl(void **state)
+{
+    (void)state;
+    static const size_t lens[] = {1, 15, 16, 17, 64, 1155};
+    for (size_t i = 0; i < sizeof suites / sizeof suites[0]; i++) {
+        lab_t lab;
+        minke_dtls_keys_t keys;
+        minke_dtls_algorithms_t algorithms;
+        if (suites[i].rsa) continue; /* our certificate is ECDSA; the records are the same */
+        begin(&lab, LAB_SERVER, lab_openssl_context(false, suites[i].name, NULL));
+        assert_true(lab_connect(&lab, lab.now + SECOND));
+        lab.tap = swallow;
+        assert_true(minke__dtls_algorithms_fetch(&algorithms));
+        assert_true(minke__dtls_keys_derive(&keys, &algorithms, lab.ends[LAB_CLIENT].ssl));
+        for (size_t k = 0; k < sizeof lens / sizeof lens[0]; k++) check_record(&lab, &keys, lens[k]);
+        minke__dtls_keys_free(&keys);
+        minke__dtls_algorithms_free(&algorithms);
+        lab_free(&lab);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(records_are_those_of_openssl),
         cmocka_unit_test(client_takes_every_suite),
         cmocka_unit_test(server_takes_every_suite),
         cmocka_unit_test(takes_p256_only_peers),

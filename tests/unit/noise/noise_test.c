@@ -417,6 +417,7 @@ static void test_expected_peer(void **state)
 typedef struct signing {
     const minke_identity_t *identity;
     ssize_t error;
+    int calls;
 } signing_t;
 
 static ssize_t sign(void *user, const uint8_t *message, size_t len, uint8_t *signature, size_t capacity)
@@ -448,7 +449,7 @@ static void test_signers(void **state)
         test_env_t test;
         test_env_init(&test, 1);
         minke_identity_t *owner = load(&test.env, cases[n].public_key_of), *by = load(&test.env, cases[n].signed_by);
-        signing_t signing = {by, cases[n].error};
+        signing_t signing = {by, cases[n].error, 0};
         const minke_signer_t signer = {&signing, sign};
         size_t key_len;
         const uint8_t *key = minke__identity_public_key(owner, &key_len);
@@ -472,6 +473,53 @@ static void test_signers(void **state)
         minke__identity_free(by);
         assert_int_equal(test.blocks, 0);
     }
+}
+
+static ssize_t sign_and_count(void *user, const uint8_t *message, size_t len, uint8_t *signature, size_t capacity)
+{
+    signing_t *signing = user;
+    signing->calls++;
+    return sign(user, message, len, signature, capacity);
+}
+
+/* A key that is kept is made once and signed once, and what is secret of a connection differs all the same. A signer
+ * that refuses is asked again. */
+static void test_kept_key(void **state)
+{
+    (void)state;
+    enum { HANDSHAKES = 3 };
+    test_env_t test;
+    test_env_init(&test, 1);
+    minke_identity_t *owner = load(&test.env, private_r), *identity;
+    signing_t signing = {owner, MINKE_ERROR_SYSTEM, 0};
+    const minke_signer_t signer = {&signing, sign_and_count};
+    size_t key_len;
+    const uint8_t *public_key = minke__identity_public_key(owner, &key_len);
+    assert_int_equal(minke__identity_with_signer(&test.env, public_key, key_len, &signer, &identity), MINKE_OK);
+    minke_noise_key_t key = {0}, before = {0};
+    uint8_t hashes[HANDSHAKES][32], message[512];
+    for (int n = -1; n < HANDSHAKES; n++) {
+        minke_noise_t *i = minke__noise_new(&test.env, true, owner, NULL, "p", 1);
+        minke_noise_t *r = minke__noise_new(&test.env, false, identity, &key, "p", 1);
+        if (n >= 0) assert_memory_equal(key.public_key, before.public_key, sizeof key.public_key);
+        before = key;
+        assert_int_equal(pass(i, r), MINKE_OK);
+        if (n < 0) {
+            assert_int_equal(minke__noise_write(r, message, sizeof message), MINKE_ERROR_SYSTEM);
+            signing.error = 0;
+        } else {
+            assert_int_equal(pass(r, i), MINKE_OK);
+            assert_int_equal(pass(i, r), MINKE_OK);
+            memcpy(hashes[n], minke__noise_hash(r), 32);
+            for (int k = 0; k < n; k++) assert_memory_not_equal(hashes[k], hashes[n], 32);
+        }
+        minke__noise_free(i);
+        minke__noise_free(r);
+    }
+    assert_int_equal(signing.calls, 2);
+    minke__identity_free(identity);
+    minke__identity_free(owner);
+    assert_int_equal(test.blocks, 0);
 }
 
 static const char *const none[] = {NULL};
@@ -751,6 +799,7 @@ int main(void)
         cmocka_unit_test(test_wrong_peer),
         cmocka_unit_test(test_expected_peer),
         cmocka_unit_test(test_signers),
+        cmocka_unit_test(test_kept_key),
         cmocka_unit_test(test_muxers),
         cmocka_unit_test(test_transport),
         cmocka_unit_test(test_transport_messages_are_bound_to_order_and_direction),
