@@ -6,6 +6,7 @@
  *
  * Options: --rate MBIT, --rtt MS, --queue PRODUCTS of rate and round trip, --loss PERCENT, --loss-back PERCENT,
  * --reorder PERCENT, --reorder-by MS, --granularity MS of timers, --packet BYTES, --seconds N, --from N, --seed N,
+ * --seeds N,
  * --trace MS: prints what the flows do as often as that.
  */
 #include <stdio.h>
@@ -22,6 +23,7 @@ typedef struct run {
     size_t n;
     minke_time_t from, until;
     uint64_t seed;
+    unsigned seeds_n; /* runs with as many seeds, of which means are printed, and the longest times */
     double queue;
 } run_t;
 
@@ -29,12 +31,12 @@ static void print(const run_t *run, const char *name, const sim_flow_result_t *r
 {
     double share = 0;
     for (size_t i = 0; i < run->n; i++) share += results[i].share;
-    (void)printf("%-28s %6.1f ms %5.2f %% | share %5.1f %% jain %.3f wait %5.1f ms |", name,
+    (void)printf("%-24s %4.0f ms %4.1f %% | %5.1f %% jain %.3f queue %5.1f ms |", name,
                  (double)run->link.round_trip / MILLISECOND, run->link.loss * 100, share * 100,
                  sim_flows_fairness(results, run->n), (double)results[0].queueing / MILLISECOND);
     for (size_t i = 0; i < run->n; i++) {
         const sim_flow_result_t *r = &results[i];
-        (void)printf(" %5.1f %% silent %4.0f stalled %4.0f ms, cut %llu rto %llu again %llu dropped %llu;",
+        (void)printf(" %5.2f %%, silent %4.0f, stalled %4.0f ms, cut %llu rto %llu, again %llu, dropped %llu;",
                      r->share * 100, (double)r->silence / MILLISECOND, (double)r->stall / MILLISECOND,
                      (unsigned long long)r->losses, (unsigned long long)r->timeouts,
                      (unsigned long long)r->retransmitted, (unsigned long long)r->dropped_n);
@@ -43,15 +45,32 @@ static void print(const run_t *run, const char *name, const sim_flow_result_t *r
     (void)fflush(stdout);
 }
 
+static void add(sim_flow_result_t *sum, const sim_flow_result_t *one, unsigned seeds_n)
+{
+    sum->bytes += one->bytes;
+    sum->share += one->share / seeds_n;
+    sum->queueing += one->queueing / seeds_n;
+    if (one->silence > sum->silence) sum->silence = one->silence;
+    if (one->stall > sum->stall) sum->stall = one->stall;
+    sum->losses += one->losses;
+    sum->timeouts += one->timeouts;
+    sum->retransmitted += one->retransmitted;
+    sum->dropped_n += one->dropped_n;
+}
+
 static void go(run_t *run, const char *name)
 {
-    sim_flow_result_t results[SIM_FLOWS_MAX];
+    sim_flow_result_t sums[SIM_FLOWS_MAX] = {0};
     if (run->queue > 0) {
-        run->link.queue =
-            (size_t)(run->queue * (double)run->link.bits_per_second / 8 * (double)run->link.round_trip / SECOND);
+        const double bytes = (double)run->link.bits_per_second / 8 * (double)run->link.round_trip / SECOND;
+        run->link.queue = (size_t)(run->queue * bytes);
     }
-    sim_flows_run(&run->link, run->plans, run->n, run->from, run->until, run->seed, results);
-    print(run, name, results);
+    for (unsigned k = 0; k < run->seeds_n; k++) {
+        sim_flow_result_t results[SIM_FLOWS_MAX];
+        sim_flows_run(&run->link, run->plans, run->n, run->from, run->until, run->seed + k, results);
+        for (size_t i = 0; i < run->n; i++) add(&sums[i], &results[i], run->seeds_n);
+    }
+    print(run, name, sums);
 }
 
 static run_t plain(void)
@@ -61,6 +80,7 @@ static run_t plain(void)
                    .from = 0,
                    .until = 20ull * SECOND,
                    .seed = 1,
+                   .seeds_n = 1,
                    .queue = 1};
 }
 
@@ -73,26 +93,28 @@ static void table(void)
             run_t run = plain();
             run.link.round_trip = (minke_time_t)round_trips[r] * MILLISECOND;
             run.link.loss = losses[l];
+            run.seeds_n = losses[l] > 0 ? 20 : 1;
             go(&run, "minke");
             run.plans[0].textbook = true;
             go(&run, "tcp");
         }
     }
-    for (size_t k = 0; k < 2; k++) {
+}
+
+static void pairs(void)
+{
+    static const char *const names[] = {"minke, minke 2 s later", "minke, tcp 2 s later", "tcp, minke 2 s later",
+                                        "tcp, tcp 2 s later"};
+    for (unsigned k = 0; k < 4; k++) {
         run_t run = plain();
         run.n = 2;
-        run.until = 60ull * SECOND;
         run.from = 10ull * SECOND;
+        run.until = 60ull * SECOND;
+        run.seeds_n = 5;
         run.plans[1].begins_at = 2ull * SECOND;
-        go(&run, "minke, minke 2 s later");
-        run.plans[1].textbook = true;
-        go(&run, "minke, tcp 2 s later");
-        run.plans[1].textbook = false;
-        run.plans[0].textbook = true;
-        go(&run, "tcp, minke 2 s later");
-        run.plans[1].textbook = true;
-        go(&run, "tcp, tcp 2 s later");
-        break;
+        run.plans[0].textbook = (k & 2) != 0;
+        run.plans[1].textbook = (k & 1) != 0;
+        go(&run, names[k]);
     }
 }
 
@@ -122,6 +144,7 @@ static bool take_option(run_t *run, const char *name, double value)
     } else if (strcmp(name, "--trace") == 0) run->link.trace_every = (minke_time_t)(value * MILLISECOND);
     else if (strcmp(name, "--seconds") == 0) run->until = (minke_time_t)(value * SECOND);
     else if (strcmp(name, "--from") == 0) run->from = (minke_time_t)(value * SECOND);
+    else if (strcmp(name, "--seeds") == 0) run->seeds_n = (unsigned)value;
     else if (strcmp(name, "--seed") == 0) run->seed = (uint64_t)value;
     else return false;
     return true;
@@ -131,7 +154,10 @@ int main(int argc, char **argv)
 {
     run_t run = plain();
     run.n = 0;
-    if (argc == 1) table();
+    if (argc == 1) {
+        table();
+        pairs();
+    }
     for (int i = 1; i < argc; i++) {
         const bool is_option = argv[i][0] == '-';
         if (is_option ? i + 1 == argc || !take_option(&run, argv[i], strtod(argv[i + 1], NULL))

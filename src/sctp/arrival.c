@@ -4,7 +4,15 @@
 #include "sctp/association.h"
 
 /* Gap blocks are 16-bit offsets; more of them than this pay off for nobody. */
-enum { TSN_WINDOW = 65535, GAP_BLOCKS_MAX = 128, EARLY_MAX = 32, EARLY_GAP_BLOCKS_MAX = 16, SACK_REPEATS = 3 };
+enum {
+    TSN_WINDOW = 65535,
+    GAP_BLOCKS_MAX = 128,
+    LOWEST_BLOCKS = 16,
+    TOLD_TIMES = 8,
+    EARLY_MAX = 32,
+    EARLY_GAP_BLOCKS_MAX = 16,
+    SACK_REPEATS = 3
+};
 
 void minke__sctp_arrival_start(minke_sctp_t *sctp)
 {
@@ -50,9 +58,31 @@ void minke__sctp_recv_end(minke_sctp_t *sctp, minke_time_t now)
     minke__sctp_finish_shutdown(sctp, false, now);
 }
 
-static void write_sack(const minke_sctp_t *sctp, minke_writer_t *w, uint32_t gaps, uint32_t duplicates)
+/*
+ * Which gap blocks a SACK carries. All of them, the lowest first, is what every stack takes: one that is not repeated
+ * counts as taken back (RFC 9260 6.2.1). One of us does not read it like that, so it is told what a TCP would be told:
+ * what has changed in the last few SACKs, and the lowest. Else a path that drops every second packet for a round trip
+ * ends in blocks of which a SACK has room for a few, and the sender hears nothing of what it repairs beyond them.
+ */
+/* Indices, the highest first. */
+static uint32_t choose_blocks(const minke_sctp_t *sctp, uint32_t room, uint32_t *chosen)
 {
     const minke_tsn_set_t *above = &sctp->in.above;
+    if (room > GAP_BLOCKS_MAX) room = GAP_BLOCKS_MAX;
+    uint32_t lowest = sctp->with_minke && room > LOWEST_BLOCKS ? LOWEST_BLOCKS : room, n = 0;
+    if (lowest > above->count) lowest = above->count;
+    for (uint32_t i = above->count; i > lowest && n < room - lowest; i--) {
+        if (above->stamp - above->ranges[i - 1].stamp < TOLD_TIMES) chosen[n++] = i - 1;
+    }
+    for (uint32_t i = lowest; i > 0; i--) chosen[n++] = i - 1;
+    return n;
+}
+
+static void write_sack(const minke_sctp_t *sctp, minke_writer_t *w, uint32_t room, uint32_t duplicates)
+{
+    const minke_tsn_set_t *above = &sctp->in.above;
+    uint32_t chosen[GAP_BLOCKS_MAX];
+    const uint32_t gaps = choose_blocks(sctp, room, chosen);
     minke__write_u8(w, MINKE_CHUNK_SACK);
     minke__write_u8(w, 0);
     minke__write_u16(w, (uint16_t)(MINKE_SCTP_SACK_BYTES + 4 * (gaps + duplicates)));
@@ -60,9 +90,10 @@ static void write_sack(const minke_sctp_t *sctp, minke_writer_t *w, uint32_t gap
     minke__write_u32(w, minke__sctp_window(sctp));
     minke__write_u16(w, (uint16_t)gaps);
     minke__write_u16(w, (uint16_t)duplicates);
-    for (uint32_t i = 0; i < gaps; i++) {
-        minke__write_u16(w, (uint16_t)(above->ranges[i].first - sctp->in.cumulative));
-        minke__write_u16(w, (uint16_t)(above->ranges[i].last - sctp->in.cumulative));
+    for (uint32_t i = gaps; i > 0; i--) {
+        const minke_tsn_range_t *range = &above->ranges[chosen[i - 1]];
+        minke__write_u16(w, (uint16_t)(range->first - sctp->in.cumulative));
+        minke__write_u16(w, (uint16_t)(range->last - sctp->in.cumulative));
     }
     for (uint32_t i = 0; i < duplicates; i++) minke__write_u32(w, sctp->in.duplicates[i]);
 }
@@ -75,6 +106,7 @@ void minke__sctp_write_sack(minke_sctp_t *sctp, minke_writer_t *w)
     const size_t room = (minke__writer_left(w) - MINKE_SCTP_SACK_BYTES) / 4;
     const uint32_t gaps = least(least(sctp->in.above.count, GAP_BLOCKS_MAX), room);
     write_sack(sctp, w, gaps, least(sctp->in.duplicates_n, room - gaps));
+    sctp->in.above.stamp++;
     sctp->in.announced = minke__sctp_window(sctp);
     sctp->in.duplicates_n = 0;
     sctp->in.unacknowledged_n = 0;

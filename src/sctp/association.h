@@ -3,7 +3,7 @@
  *
  *     sctp.c       lifecycle, queries            receive.c    packets in: header, chunk dispatch
  *     setup.c      INIT .. COOKIE ACK            arrival.c    DATA and FORWARD-TSN in, when to SACK, the SACK itself
- *     control.c    HEARTBEAT, ERROR, ABORT, ...  sack.c       SACK in: acknowledgement, loss
+ *     control.c    HEARTBEAT, ERROR, ABORT, ...  sack.c       SACK in: acknowledgement; loss.c: what was lost
  *     timers.c     every timer                   transmit.c   packets out; outgoing.c: messages into chunks
  *     reset_out.c, reset_in.c                    RE-CONFIG, both directions
  */
@@ -17,6 +17,7 @@
 #include "sctp/flight.h"
 #include "sctp/inbound.h"
 #include "sctp/pacing.h"
+#include "sctp/reduction.h"
 #include "sctp/rtt.h"
 #include "sctp/sctp.h"
 #include "sctp/tsn.h"
@@ -32,8 +33,8 @@ enum {
 typedef enum minke_sctp_timer {
     MINKE_TIMER_SETUP,
     MINKE_TIMER_HANDSHAKE,
+    MINKE_TIMER_PROBE, /* before RETRANSMIT, which it puts off */
     MINKE_TIMER_RETRANSMIT,
-    MINKE_TIMER_PROBE,
     MINKE_TIMER_REORDER,
     MINKE_TIMER_PACE,
     MINKE_TIMER_SACK,
@@ -76,6 +77,34 @@ typedef struct minke_sctp_out_stream {
     uint16_t next_ssn;
     uint8_t reset; /* minke_reset_state_t */
 } minke_sctp_out_stream_t;
+
+typedef enum minke_undo { MINKE_UNDO_NONE, MINKE_UNDO_LOSS, MINKE_UNDO_TIMEOUT } minke_undo_t;
+
+/* loss.c */
+typedef struct minke_recovery {
+    uint64_t through; /* packets up to this one have been answered with a smaller window already */
+    uint64_t tsn;     /* TSNs below this one were outstanding when they were */
+    minke_reduction_t reduction;
+
+    minke_time_t newest_rtt; /* how long the newest packet known to have arrived took, or its latest transmission */
+    minke_time_t widened_at; /* when `steps` last grew */
+    uint8_t steps;           /* the reordering window is as many quarters of the least round trip, and one */
+    uint8_t calm;            /* recoveries without duplicates until `steps` is 0 again */
+    bool reorders;           /* something overtaken has arrived after all */
+
+    minke_undo_t undo;         /* what `before` is from */
+    minke_congestion_t before; /* what it was, should it turn out that nothing was lost */
+    uint64_t through_before;   /* likewise */
+    uint64_t first_lost;       /* lowest TSN thought lost since; 0: none */
+    uint32_t lost_n;           /* chunks thought lost since */
+    uint32_t lived_n;          /* of those: acknowledged before they were sent again */
+    uint32_t overtook_n;       /* acknowledged sooner after that than a round trip takes */
+    uint32_t duplicates_n;     /* reported as duplicates */
+
+    uint64_t probe_tsn; /* the tail probe was a retransmission of this; 0: there is none */
+    uint64_t probe_packet;
+    minke_time_t probed_at;
+} minke_recovery_t;
 
 struct minke_sctp {
     bool takes_large_messages; /* the peer's stack is known to hand messages of 16 KiB on whole */
@@ -125,7 +154,7 @@ struct minke_sctp {
     struct {
         minke_flight_t flight;
         minke_congestion_t congestion;
-        minke_congestion_t before_timeout; /* what it was, should the timeout turn out to be spurious */
+        minke_recovery_t recovery;
         minke_pacer_t pacer;
         minke_rtt_t rtt;
         minke_map_t streams;
@@ -135,23 +164,19 @@ struct minke_sctp {
         uint16_t ssn;             /* its number */
         uint64_t packets;         /* with DATA, sent so far: the number of the last */
         uint64_t newest_acked;    /* the highest number of a packet known to have arrived */
-        uint64_t recovery;        /* packets up to this one have been answered with a smaller window already */
         uint64_t blocked;         /* when this was the last packet, the congestion window held something back */
         minke_time_t last_sent_at;
         minke_time_t last_resent_at;
-        minke_time_t reordered_at; /* when reorder_steps last grew */
         uint64_t bytes_acked;
         uint64_t retransmitted;
         uint64_t losses, timeouts; /* events: windows cut by SACKs, T3-rtx expired */
+        uint64_t undone;           /* of those, spurious ones */
         uint32_t peer_window;      /* a_rwnd as last announced */
         uint32_t chunks_max;       /* outstanding at once */
-        unsigned reorder_steps;
-        bool user_empty;   /* next_message had none, and nobody called wake since */
-        bool grace;        /* one packet may leave in spite of the window: a loss has just been found */
-        bool probe_due;    /* one packet may leave in spite of the window: to find out about a tail loss */
-        bool probed;       /* the probe of this flight has been sent */
-        bool may_undo;     /* before_timeout holds */
-        bool window_probe; /* what flies does not fit the remote's window */
+        bool user_empty;           /* next_message had none, and nobody called wake since */
+        bool probe_due;            /* one packet may leave in spite of the window: to find out about a tail loss */
+        bool probed;               /* the probe of this flight has been sent */
+        bool window_probe;         /* what flies does not fit the remote's window */
     } out;
 
     minke_sctp_control_t *controls; /* in order */
@@ -255,8 +280,20 @@ bool minke__sctp_window_is_shut(const minke_sctp_t *sctp);
 void minke__sctp_recv_sack(minke_sctp_t *sctp, minke_reader_t body, minke_time_t now);
 /* The cumulative TSN alone, as SHUTDOWN carries it. */
 void minke__sctp_recv_cumulative(minke_sctp_t *sctp, uint32_t tsn, minke_time_t now);
-void minke__sctp_detect_losses(minke_sctp_t *sctp, minke_time_t now);
+
+/* -- loss.c */
+/* `in_flight`: bytes before the SACK that is the reason to look. */
+void minke__sctp_detect_losses(minke_sctp_t *sctp, uint32_t in_flight, minke_time_t now);
+/* The reordering window of something has passed. */
+void minke__sctp_reorder_timeout(minke_sctp_t *sctp, minke_time_t now);
 void minke__sctp_retransmit_timeout(minke_sctp_t *sctp, minke_time_t now);
+/* The remote had this TSN already. */
+void minke__sctp_note_duplicate(minke_sctp_t *sctp, uint64_t tsn, minke_time_t now);
+/* After every SACK: it may have acknowledged the tail probe; `duplicates`: it reports some. */
+void minke__sctp_probe_acked(minke_sctp_t *sctp, bool duplicates, uint32_t in_flight, minke_time_t now);
+/* The window as before, if the last cut was for nothing. `original_lived`: something thought lost was acknowledged
+ * without having been sent again; `progress`: something sent since was. */
+void minke__sctp_undo(minke_sctp_t *sctp, bool original_lived, bool progress);
 
 /* -- outgoing.c */
 /* A packet with DATA could leave now. If pacing alone keeps it, the timer for it is set. */

@@ -121,10 +121,17 @@ static bool new_data_ready(minke_sctp_t *sctp)
     return remote_has_room(sctp, left < full ? left : full);
 }
 
+/* What may fly. */
+static uint32_t flight_max(const minke_sctp_t *sctp)
+{
+    const minke_reduction_t *reduction = &sctp->out.recovery.reduction;
+    return reduction->on ? reduction->limit : sctp->out.congestion.window;
+}
+
 static bool window_is_open(minke_sctp_t *sctp)
 {
     const minke_flight_t *flight = &sctp->out.flight;
-    if (flight->in_flight < sctp->out.congestion.window) return true;
+    if (flight->in_flight < flight_max(sctp)) return true;
     const bool something = flight->lost.first != 0 || sctp->out.message != NULL || !sctp->out.user_empty;
     if (something) sctp->out.blocked = sctp->out.packets;
     return false;
@@ -142,7 +149,6 @@ bool minke__sctp_data_ready(minke_sctp_t *sctp, minke_time_t now)
     const minke_flight_t *flight = &sctp->out.flight;
     if (minke__sctp_ended(sctp)) return false;
     if (sctp->out.probe_due && (flight->flying.first != 0 || flight->lost.first != 0)) return true;
-    if (flight->lost.first != 0 && sctp->out.grace) return true;
     if (!window_is_open(sctp)) return false;
     return (flight->lost.first != 0 || new_data_ready(sctp)) && may_leave(sctp, now);
 }
@@ -241,20 +247,22 @@ static bool write_probe(minke_sctp_t *sctp, packet_t *packet)
 {
     if (write_all_new(sctp, packet)) return true;
     const uint64_t tsn = sctp->out.flight.flying.last;
-    return tsn != 0 && write_again(sctp, packet, tsn);
+    if (tsn == 0 || !write_again(sctp, packet, tsn)) return false;
+    sctp->out.recovery.probe_tsn = tsn;
+    sctp->out.recovery.probe_packet = packet->number;
+    sctp->out.recovery.probed_at = packet->now;
+    return true;
 }
 
 static void write_chunks(minke_sctp_t *sctp, packet_t *packet)
 {
     const minke_flight_t *flight = &sctp->out.flight;
-    const bool window_open = flight->in_flight < sctp->out.congestion.window;
+    const bool window_open = flight->in_flight < flight_max(sctp);
     bool any = false;
     while (flight->lost.first != 0 && write_again(sctp, packet, flight->lost.first)) any = true;
     if (flight->lost.first == 0 && window_open && write_all_new(sctp, packet)) any = true;
     if (!any && flight->lost.first == 0 && sctp->out.probe_due) any = write_probe(sctp, packet);
-    if (!any) return;
-    sctp->out.grace = false;
-    sctp->out.probe_due = false;
+    if (any) sctp->out.probe_due = false;
 }
 
 /* RFC 9260 7.2.1 */
@@ -285,6 +293,7 @@ void minke__sctp_write_data(minke_sctp_t *sctp, minke_writer_t *w, minke_time_t 
     sctp->out.packets++;
     sctp->out.last_sent_at = now;
     minke__pacer_sent(&sctp->out.pacer, packet.bytes);
+    minke__reduction_sent(&sctp->out.recovery.reduction, packet.bytes);
     minke__sctp_timers_data_sent(sctp, now);
     if (is_last_for_now(sctp, now)) w->data[packet.flags_at] |= MINKE_DATA_IMMEDIATE;
 }

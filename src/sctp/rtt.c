@@ -6,8 +6,7 @@ enum {
     TIMEOUT_MAX = 10000000,
     BACKOFF_MAX = 3000000, /* dcSCTP's cap: a lost retransmission must not silence a stream for longer */
     VARIATION_MIN = 50000, /* what RTTVAR * 4 counts for at least: a busy peer, its timer granularity */
-    PROBE_SLACK = 20000,   /* the delayed SACK of libdatachannel */
-    REORDER_MIN = 1000
+    PROBE_SLACK = 20000    /* the delayed SACK of libdatachannel */
 };
 
 void minke__rtt_sample(minke_rtt_t *rtt, minke_time_t sample)
@@ -48,12 +47,4 @@ minke_time_t minke__rtt_probe_after(const minke_rtt_t *rtt)
     if (rtt->smoothed == 0) return 0;
     const minke_time_t margin = 4 * rtt->variation > rtt->smoothed ? 4 * rtt->variation : rtt->smoothed;
     return rtt->smoothed + margin + PROBE_SLACK;
-}
-
-minke_time_t minke__rtt_reorder_after(const minke_rtt_t *rtt, unsigned steps)
-{
-    if (rtt->smoothed == 0) return TIMEOUT_INITIAL;
-    const minke_time_t longest = rtt->latest > rtt->smoothed ? rtt->latest : rtt->smoothed;
-    const minke_time_t after = longest + longest * (1 + steps) / 8;
-    return after > REORDER_MIN ? after : REORDER_MIN;
 }

@@ -18,8 +18,5 @@ minke_time_t minke__rtt_base_timeout(const minke_rtt_t *rtt);
 minke_time_t minke__rtt_timeout(const minke_rtt_t *rtt);
 /* How long after the last packet of a flight to probe for a lost tail (RFC 8985 7.2). 0: too early to say. */
 minke_time_t minke__rtt_probe_after(const minke_rtt_t *rtt);
-/* How much longer than a later packet's round trip a packet may take before it counts as lost. `steps` grows with
- * the reordering seen. */
-minke_time_t minke__rtt_reorder_after(const minke_rtt_t *rtt, unsigned steps);
 
 #endif

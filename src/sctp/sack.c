@@ -1,14 +1,5 @@
-/*
- * SACK in: what has arrived, what has not, how long it took.
- *
- * Losses are found the way QUIC finds them (RFC 9002 6.1; the same idea as RACK, RFC 8985): a chunk is lost when a
- * packet sent later has arrived and either three packets lie between them, or more time has passed than reordering
- * explains. RFC 9260's rule of three miss indications (7.2.4) counts SACKs instead of packets, which would be slow
- * with a remote that sends one SACK per train, and it gives up on a retransmission that is lost again: this does not.
- */
+/* SACK in: what has arrived, and how long it took; loss.c tells what has not. */
 #include "sctp/association.h"
-
-enum { LOST_AFTER_PACKETS = 3, REORDER_STEPS_MAX = 7 };
 
 typedef struct ack {
     uint64_t bytes;         /* newly acknowledged */
@@ -24,11 +15,21 @@ typedef struct ack {
 
 static void note_acked(minke_sctp_t *sctp, ack_t *ack, const minke_sent_t *sent, minke_time_t now)
 {
+    minke_recovery_t *recovery = &sctp->out.recovery;
     ack->bytes += sent->len;
-    if (sent->state == MINKE_SENT_LOST && sent->sent_n == 1) ack->original_lived = true;
-    if (sent->packet > sctp->out.recovery) ack->growth += sent->len;
-    /* A retransmission acknowledged faster than light was not it but the original (RFC 8985 6.2 step 2). */
-    if (sent->sent_n > 1 && minke__sctp_since(sent->at, now) < sctp->out.rtt.minimum) return;
+    if (sent->packet > recovery->through) ack->growth += sent->len;
+    if (sent->state == MINKE_SENT_LOST) {
+        recovery->lived_n++;
+        if (sent->sent_n == 1) ack->original_lived = true;
+    }
+    if (sent->sent_n == 1) {
+        if (sent->packet < sctp->out.newest_acked) recovery->reorders = true; /* RFC 8985 6.2 step 3 */
+    } else if (minke__sctp_since(sent->at, now) < sctp->out.rtt.minimum) {
+        /* A retransmission acknowledged faster than light was not it but the original (RFC 8985 6.2 step 2). */
+        recovery->reorders = true;
+        if (sent->state == MINKE_SENT_FLYING) recovery->overtook_n++;
+        return;
+    }
     if (sent->packet <= ack->newest) return;
     ack->newest = sent->packet;
     ack->newest_at = sent->at;
@@ -65,79 +66,13 @@ static void ack_block(minke_sctp_t *sctp, ack_t *ack, uint64_t first, uint64_t l
     }
 }
 
-/* -- losses ------------------------------------------------------------------------------------------------------- */
-
-static void loss_event(minke_sctp_t *sctp, uint64_t packet, minke_time_t now)
-{
-    if (packet <= sctp->out.recovery) return; /* of a round trip that has been paid for */
-    sctp->out.recovery = sctp->out.packets;
-    sctp->out.grace = true; /* RFC 9260 7.2.4: the first retransmission leaves whatever the window says */
-    sctp->out.congestion.algorithm->on_loss(&sctp->out.congestion, now);
-    sctp->out.losses++;
-    sctp->env->counters->sctp_fast_recoveries++;
-    minke__trace(sctp->env, now, sctp->connection, MINKE_TRACE_SCTP_RECOVERY, NULL, sctp->out.congestion.window);
-}
-
-void minke__sctp_detect_losses(minke_sctp_t *sctp, minke_time_t now)
-{
-    minke_flight_t *flight = &sctp->out.flight;
-    const minke_time_t patience = minke__rtt_reorder_after(&sctp->out.rtt, sctp->out.reorder_steps);
-    const uint64_t distance = (uint64_t)LOST_AFTER_PACKETS << (sctp->out.reorder_steps / 2);
-    minke_time_t look_again_at = MINKE_TIME_NEVER;
-    while (flight->flying.first != 0) {
-        const uint64_t tsn = flight->flying.first;
-        const minke_sent_t *sent = minke__flight_at(flight, tsn);
-        if (sent->packet >= sctp->out.newest_acked) break;
-        if (sctp->out.newest_acked - sent->packet < distance && now < sent->at + patience) {
-            look_again_at = sent->at + patience;
-            break;
-        }
-        loss_event(sctp, sent->packet, now);
-        minke__flight_lose(flight, tsn);
-    }
-    minke__sctp_timers_reorder(sctp, look_again_at);
-}
-
-/* RFC 9260 6.3.3. What went out only to try the remote's window says nothing about the path. */
-void minke__sctp_retransmit_timeout(minke_sctp_t *sctp, minke_time_t now)
-{
-    minke_flight_t *flight = &sctp->out.flight;
-    if (minke__flight_empty(flight)) return;
-    sctp->out.rtt.backoff++;
-    if (!sctp->out.window_probe) {
-        sctp->out.timeouts++;
-        sctp->env->counters->sctp_timeouts++;
-        if (!sctp->out.may_undo) sctp->out.before_timeout = sctp->out.congestion;
-        sctp->out.may_undo = true;
-        sctp->out.congestion.algorithm->on_timeout(&sctp->out.congestion, now);
-        sctp->out.recovery = sctp->out.packets;
-        minke__trace(sctp->env, now, sctp->connection, MINKE_TRACE_SCTP_TIMEOUT, NULL, sctp->out.rtt.backoff);
-    } else {
-        minke__trace(sctp->env, now, sctp->connection, MINKE_TRACE_SCTP_WINDOW_PROBE, NULL, sctp->out.rtt.backoff);
-    }
-    minke__flight_lose_all(flight);
-    sctp->out.probe_due = false;
-    minke__sctp_timers_reorder(sctp, MINKE_TIME_NEVER);
-}
-
-/* Duplicates that follow retransmissions: those were not needed, the path reorders. */
-static void note_duplicates(minke_sctp_t *sctp, minke_time_t now)
-{
-    const minke_time_t round_trip = sctp->out.rtt.smoothed;
-    if (sctp->out.last_resent_at == 0 || minke__sctp_since(sctp->out.last_resent_at, now) > 2 * round_trip) return;
-    if (minke__sctp_since(sctp->out.reordered_at, now) < round_trip || sctp->out.reorder_steps >= REORDER_STEPS_MAX)
-        return;
-    sctp->out.reordered_at = now;
-    sctp->out.reorder_steps++;
-}
-
 /* -- the chunk ---------------------------------------------------------------------------------------------------- */
 
 typedef struct sack {
     uint64_t cumulative;
     uint32_t window;
     uint16_t gaps_n, duplicates_n;
-    minke_reader_t gaps;
+    minke_reader_t gaps, duplicates;
 } sack_t;
 
 /* Every block must lie above the cumulative TSN and below what was sent: pion once looped for ever on others
@@ -160,13 +95,17 @@ static bool read_sack(const minke_sctp_t *sctp, minke_reader_t body, sack_t *sac
     sack->gaps_n = minke__read_u16(&body);
     sack->duplicates_n = minke__read_u16(&body);
     sack->gaps = minke__read_sub(&body, (size_t)4 * sack->gaps_n);
+    sack->duplicates = body;
     return !sack->gaps.failed && sack->cumulative < sctp->out.flight.next && are_blocks_valid(sctp, sack);
 }
 
 static void measure(minke_sctp_t *sctp, const ack_t *ack, minke_time_t now)
 {
     if (ack->newest == 0) return;
-    if (ack->newest > sctp->out.newest_acked) sctp->out.newest_acked = ack->newest;
+    if (ack->newest > sctp->out.newest_acked) {
+        sctp->out.newest_acked = ack->newest;
+        sctp->out.recovery.newest_rtt = minke__sctp_since(ack->newest_at, now);
+    }
     if (ack->newest_first_time) minke__rtt_sample(&sctp->out.rtt, minke__sctp_since(ack->newest_at, now));
 }
 
@@ -181,13 +120,7 @@ static void note_window(minke_sctp_t *sctp, uint32_t window, bool progress)
     if (!progress) minke__flight_lose_all(flight);
 }
 
-/* T3 fired, then the originals turned out to have arrived: the path was slow, not lossy (the idea of RFC 3522). */
-static void undo_timeout(minke_sctp_t *sctp, const ack_t *ack)
-{
-    if (!sctp->out.may_undo) return;
-    if (ack->original_lived) sctp->out.congestion = sctp->out.before_timeout;
-    if (ack->original_lived || ack->growth > 0) sctp->out.may_undo = false;
-}
+static uint32_t at_most(uint64_t bytes) { return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX; }
 
 static void acked(minke_sctp_t *sctp, const ack_t *ack)
 {
@@ -195,10 +128,26 @@ static void acked(minke_sctp_t *sctp, const ack_t *ack)
     sctp->out.bytes_acked += ack->bytes;
     sctp->out.rtt.backoff = 0;
     sctp->out.probed = false;
-    undo_timeout(sctp, ack);
 }
 
-static uint32_t at_most(uint64_t bytes) { return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX; }
+static void read_duplicates(minke_sctp_t *sctp, const sack_t *sack, minke_time_t now)
+{
+    minke_reader_t r = sack->duplicates;
+    for (unsigned i = 0; i < sack->duplicates_n; i++) {
+        const uint32_t tsn = minke__read_u32(&r);
+        if (r.failed) return;
+        minke__sctp_note_duplicate(sctp, minke__tsn_unwrap(sack->cumulative, tsn), now);
+    }
+}
+
+/* What was sent after the loss arrives: what flies has come down. */
+static void reduce(minke_sctp_t *sctp, const ack_t *ack, bool clean)
+{
+    minke_reduction_t *reduction = &sctp->out.recovery.reduction;
+    const minke_flight_t *flight = &sctp->out.flight;
+    if (sctp->out.newest_acked > sctp->out.recovery.through || minke__flight_empty(flight)) reduction->on = false;
+    minke__reduction_acked(reduction, at_most(ack->bytes), flight->in_flight, sctp->out.congestion.unit, clean);
+}
 
 /* After the losses: what a SACK acknowledges beside showing a loss makes nothing grow. */
 static void adapt(minke_sctp_t *sctp, const ack_t *ack, bool lost, minke_time_t now)
@@ -236,11 +185,15 @@ static void apply(minke_sctp_t *sctp, const sack_t *sack, minke_time_t now)
         minke__flight_renege(flight);
     }
     measure(sctp, &ack, now);
+    if (sack->duplicates_n > 0) read_duplicates(sctp, sack, now);
     acked(sctp, &ack);
+    minke__sctp_undo(sctp, ack.original_lived, ack.growth > 0);
     note_window(sctp, sack->window, ack.bytes > 0);
-    if (sack->duplicates_n > 0) note_duplicates(sctp, now);
-    minke__sctp_detect_losses(sctp, now);
-    adapt(sctp, &ack, sctp->out.losses != losses_before, now);
+    minke__sctp_probe_acked(sctp, sack->duplicates_n > 0, ack.in_flight_before, now);
+    minke__sctp_detect_losses(sctp, ack.in_flight_before, now);
+    const bool lost = sctp->out.losses != losses_before;
+    reduce(sctp, &ack, !lost && flight->base != base_before);
+    adapt(sctp, &ack, lost, now);
     if (flight->base != base_before) sctp->resets.check = true;
     minke__flight_trim(flight);
     minke__sctp_timers_sack(sctp, ack.bytes > 0, sack->window < sctp->options.packet_max, now);

@@ -5,7 +5,8 @@
 
 #include "sctp/association.h"
 
-enum { RECEIVED_RANGES_MAX = 1024 };
+/* As many as the sender remembers: what is above them is dropped. */
+enum { RECEIVED_RANGES_MAX = 4096 };
 
 void minke__sctp_options_defaults(minke_sctp_options_t *options)
 {
@@ -196,6 +197,8 @@ minke_sctp_stats_t minke__sctp_stats(const minke_sctp_t *sctp)
                                 .retransmitted = sctp->out.retransmitted,
                                 .losses = sctp->out.losses,
                                 .timeouts = sctp->out.timeouts,
+                                .undone = sctp->out.undone,
+                                .pacing_rate = sctp->out.pacer.rate,
                                 .congestion_window = sctp->out.congestion.window,
                                 .in_flight = sctp->out.flight.in_flight,
                                 .peer_window = sctp->out.peer_window,

@@ -131,6 +131,8 @@ typedef struct minke_sctp_stats {
     uint64_t retransmitted; /* chunks */
     uint64_t losses;        /* times that SACKs showed loss and the window was cut */
     uint64_t timeouts;      /* T3-rtx */
+    uint64_t undone;        /* of both, those for nothing: what was thought lost had arrived */
+    uint64_t pacing_rate;   /* bytes per second; 0: not paced */
     uint32_t congestion_window;
     uint32_t in_flight;
     uint32_t peer_window;

@@ -2,6 +2,9 @@
  * When to leave the first slow start: HyStart++ (RFC 9406). Doubling until packets are lost loses as many as fit into
  * the path; the round trips rise before.
  *
+ * The RFC compares the least round trip of a whole round so far. Here it is the least of every eight samples: what is
+ * paced raises round trips evenly, and within a round the window may grow from too little to twice too much.
+ *
  *              the round trip has risen              five rounds long
  *   [ doubling ] --------------------> [ conservative ] -----------> over: the window is the threshold
  *              <--------------------
@@ -17,7 +20,8 @@ typedef struct minke_slow_start {
     minke_time_t last_minimum; /* of the round before; 0: none */
     minke_time_t minimum;      /* of this round; 0: none yet */
     minke_time_t baseline;     /* the round trip that began the conservative phase; 0: doubling */
-    uint8_t samples;           /* of this round, as far as they are needed */
+    minke_time_t recent;       /* the least of the latest samples, */
+    uint8_t samples;           /* of so many */
     uint8_t conservative_rounds;
 } minke_slow_start_t;
 

@@ -4,8 +4,9 @@
  *   SETUP       INIT or COOKIE ECHO unanswered (RFC 9260 5.1 T1): again after 500 ms, doubling up to 3 s
  *   HANDSHAKE   set-up as a whole takes too long: ends
  *   RETRANSMIT  T3-rtx (6.3): data outstanding and nothing acknowledged for RTO: everything is lost
- *   PROBE       tail loss probe (RFC 8985 7): some two round trips of silence after the last packet: one more packet
- *   REORDER     a packet was overtaken; when this passes it is lost, not late (RFC 9002 6.1.2)
+ *   PROBE       tail loss probe (RFC 8985 7): some two round trips of silence after the last packet, or when T3 would
+ *               expire: one more packet, and T3 starts anew
+ *   REORDER     a packet was overtaken; when this passes it is lost, not late (RFC 8985 6.2 step 5)
  *   PACE        data may leave, but not yet (pacing.h)
  *   SACK        delayed SACK (6.2)
  *   RECONFIG    our stream reset is unanswered, or the answer was "in progress" (RFC 6525 5.1.1)
@@ -75,7 +76,8 @@ static void start_probe(minke_sctp_t *sctp, minke_time_t now)
     const minke_time_t after = minke__rtt_probe_after(&sctp->out.rtt);
     stop(sctp, MINKE_TIMER_PROBE);
     if (after == 0 || sctp->out.probed || sctp->out.window_probe || sctp->out.flight.in_flight == 0) return;
-    if (now + after < sctp->timers[MINKE_TIMER_RETRANSMIT]) set(sctp, MINKE_TIMER_PROBE, now + after);
+    const minke_time_t at = now + after, timeout_at = sctp->timers[MINKE_TIMER_RETRANSMIT];
+    set(sctp, MINKE_TIMER_PROBE, at < timeout_at ? at : timeout_at);
 }
 
 void minke__sctp_timers_data_sent(minke_sctp_t *sctp, minke_time_t now)
@@ -153,7 +155,7 @@ static void expire(minke_sctp_t *sctp, minke_sctp_timer_t timer, minke_time_t no
         break;
     case MINKE_TIMER_RETRANSMIT: minke__sctp_retransmit_timeout(sctp, now); break;
     case MINKE_TIMER_PROBE: probe_timeout(sctp, now); break;
-    case MINKE_TIMER_REORDER: minke__sctp_detect_losses(sctp, now); break;
+    case MINKE_TIMER_REORDER: minke__sctp_reorder_timeout(sctp, now); break;
     case MINKE_TIMER_PACE: break; /* transmit follows */
     case MINKE_TIMER_SACK: sctp->in.sack_due = true; break;
     case MINKE_TIMER_RECONFIG: minke__sctp_reset_timeout(sctp, now); break;

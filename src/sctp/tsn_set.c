@@ -63,7 +63,7 @@ void minke__tsn_set_insert(minke_tsn_set_t *set, uint64_t first, uint64_t last)
         memmove(&set->ranges[i + 1], &set->ranges[end], (set->count - end) * sizeof set->ranges[0]);
         set->count = set->count + 1 - (end - i);
     }
-    set->ranges[i] = (minke_tsn_range_t){first, last};
+    set->ranges[i] = (minke_tsn_range_t){first, last, set->stamp};
 }
 
 void minke__tsn_set_remove_through(minke_tsn_set_t *set, uint64_t tsn)

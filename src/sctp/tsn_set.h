@@ -9,6 +9,7 @@
 
 typedef struct minke_tsn_range {
     uint64_t first, last;
+    uint32_t stamp; /* of the set when it last changed */
 } minke_tsn_range_t;
 
 typedef struct minke_tsn_set {
@@ -16,7 +17,8 @@ typedef struct minke_tsn_set {
     minke_tsn_range_t *ranges;
     uint32_t count;
     uint32_t capacity;
-    uint32_t max; /* ranges at most */
+    uint32_t max;   /* ranges at most */
+    uint32_t stamp; /* what ranges that change are marked with: for whoever wants to know which are new */
 } minke_tsn_set_t;
 
 void minke__tsn_set_init(minke_tsn_set_t *set, const minke_env_t *env, uint32_t max);

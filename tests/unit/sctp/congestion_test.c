@@ -216,19 +216,19 @@ static void rates_are_above_the_window_per_round_trip(void **state)
 
 /* -- slow start (RFC 9406) ---------------------------------------------------------------------------------------- */
 
-/* A round of ten packets, all with this round trip. Returns the growth's last divisor. */
+/* A round of eight packets, all with this round trip. Returns the growth's last divisor. */
 static unsigned slow_round(minke_slow_start_t *s, uint64_t *newest, minke_time_t round_trip)
 {
     unsigned divisor = 0;
-    const uint64_t sent = *newest + 10;
-    for (unsigned i = 0; i < 10; i++) divisor = minke__slow_start_acked(s, ++*newest, sent + i, round_trip);
+    const uint64_t sent = *newest + 8;
+    for (unsigned i = 0; i < 8; i++) divisor = minke__slow_start_acked(s, ++*newest, sent + i, round_trip);
     return divisor;
 }
 
 static void slow_start_turns_careful_when_round_trips_rise(void **state)
 {
     (void)state;
-    /* an eighth of the round trip, within 4 and 16 ms */
+    /* by an eighth, within 4 and 16 ms */
     static const minke_time_t cases[][2] = {{10 * MS, 4 * MS}, {80 * MS, 10 * MS}, {400 * MS, 16 * MS}};
     for (unsigned i = 0; i < 3; i++) {
         minke_slow_start_t s = {0};
@@ -237,11 +237,10 @@ static void slow_start_turns_careful_when_round_trips_rise(void **state)
         assert_int_equal(slow_round(&s, &newest, base), 1);
         assert_int_equal(slow_round(&s, &newest, base), 1);
         assert_int_equal(slow_round(&s, &newest, base + rise - 1), 1);
-        assert_int_equal(slow_round(&s, &newest, base + rise - 1 + rise + 2 * MS), 4);
-        /* that was the first of five */
-        for (unsigned k = 0; k < 3; k++) assert_int_equal(slow_round(&s, &newest, base + 4 * rise), 4);
-        (void)slow_round(&s, &newest, base + 4 * rise);
-        assert_int_equal(slow_round(&s, &newest, base + 4 * rise), 0);
+        assert_int_equal(slow_round(&s, &newest, base + 2 * rise + 2 * MS), 4);
+        for (unsigned k = 1; k < 5; k++) assert_int_equal(slow_round(&s, &newest, base + 9 * rise), 4);
+        (void)slow_round(&s, &newest, base + 9 * rise);
+        assert_int_equal(slow_round(&s, &newest, base + 9 * rise), 0);
     }
 }
 
@@ -254,10 +253,17 @@ static void slow_start_goes_on_when_the_rise_has_passed(void **state)
     slow_round(&s, &newest, 50 * MS);
     assert_int_equal(slow_round(&s, &newest, 70 * MS), 4);
     assert_int_equal(slow_round(&s, &newest, 69 * MS), 1);
-    /* fewer than eight samples say nothing */
-    minke_slow_start_t few = {.last_minimum = 50 * MS, .round_end = 100};
-    for (uint64_t i = 1; i < 8; i++) assert_int_equal(minke__slow_start_acked(&few, i, 110, 90 * MS), 1);
-    assert_int_equal(minke__slow_start_acked(&few, 8, 110, 90 * MS), 4);
+}
+
+static void slow_start_needs_eight_samples(void **state)
+{
+    (void)state;
+    minke_slow_start_t s = {.last_minimum = 50 * MS, .round_end = 100};
+    for (uint64_t i = 1; i < 8; i++) assert_int_equal(minke__slow_start_acked(&s, i, 110, 90 * MS), 1);
+    assert_int_equal(minke__slow_start_acked(&s, 8, 110, 0), 1); /* no sample */
+    minke_slow_start_t spike = s;
+    assert_int_equal(minke__slow_start_acked(&s, 8, 110, 90 * MS), 4);
+    assert_int_equal(minke__slow_start_acked(&spike, 8, 110, 51 * MS), 1);
 }
 
 static void windows_are_bounded(void **state)
@@ -342,6 +348,7 @@ int main(void)
         cmocka_unit_test(rates_are_above_the_window_per_round_trip),
         cmocka_unit_test(slow_start_turns_careful_when_round_trips_rise),
         cmocka_unit_test(slow_start_goes_on_when_the_rise_has_passed),
+        cmocka_unit_test(slow_start_needs_eight_samples),
         cmocka_unit_test(windows_are_bounded),
         cmocka_unit_test(idleness_shrinks_the_window),
         cmocka_unit_test(estimates_as_rfc_6298),

@@ -41,6 +41,13 @@ static void sack(script_t *script, uint32_t cumulative, const char *gaps)
     script_recv(script, "0300%04x %08x 00100000 %04x0000 %s", 16 + 4 * n, cumulative, n, gaps);
 }
 
+/* Lets a span pass, with every timer in it. */
+static void pass(script_t *script, minke_time_t span)
+{
+    const minke_time_t until = script->now + span;
+    while (script->now < until) script_wait(script, until - script->now);
+}
+
 static void sends_messages_as_chunks(void **state)
 {
     (void)state;
@@ -284,6 +291,138 @@ static void learns_that_the_path_reorders(void **state)
     script_free(&s);
 }
 
+/* The original arrives before its retransmission could have: the cut is undone, and reordering is known from then on.
+ */
+static void a_spurious_loss_is_undone(void **state)
+{
+    (void)state;
+    script_t s;
+    up(&s);
+    script_long_message(&s, 1, 100 * FULL);
+    script_drain(&s);
+    s.now += 10 * SCRIPT_MS;
+    const uint32_t window = stats(&s).congestion_window;
+    sack(&s, s.tsn - 1, "00020004");
+    assert_true(stats(&s).congestion_window < window);
+    expect_tsn(&s, s.tsn);
+    script_drain(&s);
+    s.now += 1 * SCRIPT_MS;
+    sack(&s, s.tsn + 3, "");
+    assert_true(stats(&s).congestion_window >= window);
+    assert_int_equal(stats(&s).undone, 1);
+    script_drain(&s);
+    /* now three packets alone mean nothing */
+    const uint64_t again = s.test.counters.sctp_data_retransmitted;
+    sack(&s, s.tsn + 3, "00020005");
+    assert_int_equal(s.test.counters.sctp_fast_recoveries, 1);
+    pass(&s, 3 * SCRIPT_MS); /* a quarter of the least round trip */
+    assert_int_equal(s.test.counters.sctp_fast_recoveries, 2);
+    expect_tsn(&s, s.tsn + 4);
+    assert_int_equal(s.test.counters.sctp_data_retransmitted, again + 1);
+    script_drain(&s);
+    script_free(&s);
+}
+
+/* Or a duplicate says so, later. */
+static void a_duplicate_undoes_the_cut(void **state)
+{
+    (void)state;
+    script_t s;
+    up(&s);
+    script_long_message(&s, 1, 100 * FULL);
+    script_drain(&s);
+    s.now += 10 * SCRIPT_MS;
+    const uint32_t window = stats(&s).congestion_window;
+    sack(&s, s.tsn - 1, "00020004");
+    expect_tsn(&s, s.tsn);
+    script_drain(&s);
+    s.now += 10 * SCRIPT_MS;
+    sack(&s, s.tsn + 9, "");
+    script_drain(&s);
+    assert_int_equal(stats(&s).undone, 0);
+    script_recv(&s, "03000014 %08x 00100000 00000001 %08x", s.tsn + 9, s.tsn + 900); /* of nothing that was lost */
+    assert_int_equal(stats(&s).undone, 0);
+    script_recv(&s, "03000014 %08x 00100000 00000001 %08x", s.tsn + 10, s.tsn);
+    assert_int_equal(stats(&s).undone, 1);
+    assert_true(stats(&s).congestion_window >= window);
+    script_drain(&s);
+    script_free(&s);
+}
+
+/* Where T3 would expire first, the probe takes its place, and T3 starts anew. */
+static void a_probe_goes_before_the_timeout(void **state)
+{
+    (void)state;
+    script_t s;
+    up(&s);
+    for (unsigned i = 0; i < 30; i++) { /* round trips of 150 ms, all alike: RTO 200 ms, below two of them */
+        script_message(&s, 1, "abcd");
+        script_drain(&s);
+        s.now += 150 * SCRIPT_MS;
+        sack(&s, s.tsn + i, "");
+    }
+    assert_int_equal(stats(&s).rto, 200 * SCRIPT_MS);
+    script_long_message(&s, 1, 3 * FULL);
+    assert_int_equal(script_drain(&s), 3);
+    pass(&s, 200 * SCRIPT_MS);
+    assert_int_equal(s.test.counters.sctp_timeouts, 0);
+    expect_tsn(&s, s.tsn + 32);
+    s.now += 150 * SCRIPT_MS;
+    sack(&s, s.tsn + 29, "00030003"); /* it alone has arrived: the others were lost before it */
+    expect_tsn(&s, s.tsn + 30);
+    sack(&s, s.tsn + 30, "00020002");
+    expect_tsn(&s, s.tsn + 31);
+    assert_int_equal(s.test.counters.sctp_timeouts, 0);
+    script_drain(&s);
+    script_free(&s);
+}
+
+/* RFC 8985 7.4.2: what the probe repaired was lost, and costs what a loss costs; a duplicate says that it was not. */
+static void a_probe_that_repairs_counts_as_a_loss(void **state)
+{
+    (void)state;
+    for (unsigned duplicate = 0; duplicate < 2; duplicate++) {
+        script_t s;
+        up(&s);
+        script_long_message(&s, 1, 2 * FULL);
+        script_drain(&s);
+        s.now += 10 * SCRIPT_MS;
+        sack(&s, s.tsn, "");
+        script_wait(&s, SCRIPT_S);
+        expect_tsn(&s, s.tsn + 1);
+        s.now += 10 * SCRIPT_MS;
+        if (duplicate != 0) script_recv(&s, "03000014 %08x 00100000 00000001 %08x", s.tsn + 1, s.tsn + 1);
+        else sack(&s, s.tsn + 1, "");
+        assert_int_equal(s.test.counters.sctp_fast_recoveries, duplicate != 0 ? 0 : 1);
+        assert_int_equal(s.test.counters.sctp_timeouts, 0);
+        script_free(&s);
+    }
+}
+
+/* A window is lost but for its last packet: what leaves keeps step with what arrives, and there is no pause. */
+static void recovers_without_pause_or_burst(void **state)
+{
+    (void)state;
+    script_t s;
+    up(&s);
+    script_long_message(&s, 1, 200 * FULL);
+    script_drain(&s);
+    s.now += SCRIPT_MS / 2; /* too short a path to be paced */
+    sack(&s, s.tsn + 9, "");
+    assert_int_equal(script_drain(&s), 20);
+    s.now += SCRIPT_MS / 2;          /* too short a path to be paced */
+    sack(&s, s.tsn + 9, "00050006"); /* four are lost of twenty: 14 fly, as many as may */
+    assert_int_equal(script_drain(&s), 1);
+    for (unsigned i = 7; i < 20; i++) {
+        char blocks[16];
+        (void)snprintf(blocks, sizeof blocks, "0005%04x", i);
+        sack(&s, s.tsn + 9, blocks);
+        assert_true(script_drain(&s) <= 2);
+    }
+    assert_in_range(stats(&s).in_flight, 12 * FULL, 15 * FULL);
+    script_free(&s);
+}
+
 static void reneging_is_survived(void **state)
 {
     (void)state;
@@ -492,6 +631,11 @@ int main(void)
         cmocka_unit_test(timeouts_double_and_are_capped),
         cmocka_unit_test(a_spurious_timeout_is_undone),
         cmocka_unit_test(learns_that_the_path_reorders),
+        cmocka_unit_test(a_spurious_loss_is_undone),
+        cmocka_unit_test(a_duplicate_undoes_the_cut),
+        cmocka_unit_test(a_probe_goes_before_the_timeout),
+        cmocka_unit_test(a_probe_that_repairs_counts_as_a_loss),
+        cmocka_unit_test(recovers_without_pause_or_burst),
         cmocka_unit_test(reneging_is_survived),
         cmocka_unit_test(keeps_to_the_remotes_window),
         cmocka_unit_test(tries_a_closed_window_for_ever),
