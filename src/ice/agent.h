@@ -53,8 +53,8 @@ typedef struct minke_ice_options {
     minke_ice_credentials_t remote; /* full: empty strings if they are not known yet */
     minke_time_t handshake_after;   /* no pair valid this long: failed. Default 10 s when 0; 20 s if full */
     minke_time_t consent_after;   /* nothing authentic received this long: failed. Default 30 s when 0 (RFC 7675 5.1) */
-    minke_time_t keepalive_after; /* controlling: own check so often; else after twice as long without receiving anything.
-                                     Default 5 s when 0 */
+    minke_time_t keepalive_after; /* controlling: own check so often; else after twice as long without receiving
+                                     anything. Default 5 s when 0 */
 } minke_ice_options_t;
 
 typedef struct minke_ice_agent minke_ice_agent_t;
