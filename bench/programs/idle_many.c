@@ -3,13 +3,13 @@
  *
  *     build/bench/idle-many [--connections N] [--clients K] [--seconds S] [--pings P]
  *
- * The parent starts a listener and, with nothing else there, a client that connects afresh and pings P times (300); then
- * K clients (4) that hold N connections (20000) between them, which say nothing but their checks; when all are up and
- * identify is over, the listener's processor time is taken for S seconds (30) and another fresh client pings. One JSON
- * object on stdout.
+ * The parent starts a listener and, with nothing else there, a client that connects afresh and pings P times (300);
+ * then K clients (4) that hold N connections (20000) between them, which say nothing but their checks; when all are up
+ * and identify is over, the listener's processor time is taken for S seconds (30) and another fresh client pings. One
+ * JSON object on stdout.
  *
- * Each connection has a socket of its own at the client: more than 20000 want `ulimit -n`, and 28000 the range of ports.
- * As root it runs in a network of its own, so that nothing else uses its ports.
+ * Each connection has a socket of its own at the client: more than 20000 want `ulimit -n`, and 28000 the range of
+ * ports. As root it runs in a network of its own, so that nothing else uses its ports.
  */
 #include <minke/minke.h>
 
@@ -200,7 +200,8 @@ static _Noreturn void connect_and_ping(long pings)
     for (int i = 0; i < 10; i++) (void)ping(host, stream); /* identify is over */
     for (long i = 0; i < pings; i++) {
         for (const double until = now_s() + 0.01; now_s() < until;) {
-            if (minke_wait(host, &event, 1) == MINKE_OK && event.type == MINKE_EVENT_DISCONNECTED) die(event.close.text);
+            if (minke_wait(host, &event, 1) == MINKE_OK && event.type == MINKE_EVENT_DISCONNECTED)
+                die(event.close.text);
         }
         board->pings_us[i] = ping(host, stream);
     }
@@ -226,8 +227,8 @@ static result_t fresh_client(long pings)
     if (child()) connect_and_ping(pings);
     if (waitpid(children[--children_n], &status, 0) < 0 || status != 0) die("the fresh client failed");
     qsort(board->pings_us, (size_t)pings, sizeof board->pings_us[0], by_value);
-    return (result_t){board->setup_us, board->pings_us[0], board->pings_us[pings / 2], board->pings_us[pings * 99 / 100],
-                      board->pings_us[pings - 1]};
+    return (result_t){board->setup_us, board->pings_us[0], board->pings_us[pings / 2],
+                      board->pings_us[pings * 99 / 100], board->pings_us[pings - 1]};
 }
 
 static void ask(void)
@@ -296,6 +297,7 @@ int main(int argc, char **argv)
     wait_for(&board->connected, total + 1, "not all connections came up");
     const double all_up = now_s();
     (void)sleep(SETTLE_S);
+    (void)fprintf(stderr, "idle-many: all are up and idle; the listener is process %ld\n", (long)listener);
     ask();
     const uint64_t received = board->received, sent = board->sent;
     const double cpu = cpu_s_of(listener), from = now_s();

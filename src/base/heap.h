@@ -1,4 +1,5 @@
-/* Intrusive binary heap of deadlines: the earliest on top, equal ones in the order they were set. */
+/* Intrusive heap of deadlines: the earliest on top, equal ones in the order they were set. What is compared lies in the
+ * heap itself, so that of many thousand owners only those are touched that move. */
 #ifndef MINKE_BASE_HEAP_H
 #define MINKE_BASE_HEAP_H
 
@@ -6,13 +7,18 @@
 
 typedef struct minke_heap_node {
     minke_time_t at;
-    uint64_t order;
     size_t index; /* place in the heap plus one; 0: not in it */
 } minke_heap_node_t;
 
+typedef struct minke_heap_entry {
+    minke_time_t at;
+    uint64_t order;
+    minke_heap_node_t *node;
+} minke_heap_entry_t;
+
 typedef struct minke_heap {
     const minke_env_t *env;
-    minke_heap_node_t **nodes;
+    minke_heap_entry_t *entries;
     size_t count;
     size_t capacity;
     uint64_t orders;

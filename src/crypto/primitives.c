@@ -120,6 +120,34 @@ void minke__sha384(const void *data, size_t len, uint8_t out[48]) { digest_by_na
 void minke__sha512(const void *data, size_t len, uint8_t out[64]) { digest_by_name("SHA512", data, len, out); }
 void minke__sha1(const void *data, size_t len, uint8_t out[20]) { digest_by_name("SHA1", data, len, out); }
 
+/*
+ * HMAC-SHA1 (RFC 2104) is what every STUN message costs, thousands a second, so it does without OpenSSL's own, of which
+ * two thirds are the copies and look-ups of a context for each call: 1.04 us, against 0.37 us in a context that is
+ * kept. One is kept for the whole process; whoever finds it taken, another thread, makes one of his own.
+ */
+enum { SHA1_BLOCK = 64, SHA1_BYTES = 20 };
+
+static EVP_MD_CTX *new_sha1(void)
+{
+    EVP_MD *digest = EVP_MD_fetch(NULL, "SHA1", NULL);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    require(digest != NULL && context != NULL && EVP_DigestInit_ex2(context, digest, NULL) == 1);
+    EVP_MD_free(digest);
+    return context;
+}
+
+/* The digest of a pad, that is of the key XORed with `with`, and two pieces. */
+static void padded_sha1(EVP_MD_CTX *context, const uint8_t key[SHA1_BLOCK], uint8_t with, piece_t a, piece_t b,
+                        uint8_t out[SHA1_BYTES])
+{
+    uint8_t pad[SHA1_BLOCK];
+    for (size_t i = 0; i < sizeof pad; i++) pad[i] = key[i] ^ with;
+    require(EVP_DigestInit_ex2(context, NULL, NULL) == 1 && EVP_DigestUpdate(context, pad, sizeof pad) == 1 &&
+            EVP_DigestUpdate(context, a.data, a.len) == 1 && EVP_DigestUpdate(context, b.data, b.len) == 1 &&
+            EVP_DigestFinal_ex(context, out, NULL) == 1);
+    OPENSSL_cleanse(pad, sizeof pad);
+}
+
 void minke__hmac_sha1(const void *key, size_t key_len, const void *data, size_t len, uint8_t out[20])
 {
     minke__hmac_sha1_2(key, key_len, data, len, NULL, 0, out);
@@ -128,9 +156,18 @@ void minke__hmac_sha1(const void *key, size_t key_len, const void *data, size_t 
 void minke__hmac_sha1_2(const void *key, size_t key_len, const void *a, size_t a_len, const void *b, size_t b_len,
                         uint8_t out[20])
 {
-    static _Atomic(EVP_MAC_CTX *) template;
-    static char digest[] = "SHA1";
-    hmac(hmac_template(&template, digest), key, key_len, (piece_t){a, a_len}, (piece_t){b, b_len}, out, 20);
+    static _Atomic(EVP_MD_CTX *) kept;
+    uint8_t block[SHA1_BLOCK] = {0}, inner[SHA1_BYTES];
+    EVP_MD_CTX *context = atomic_exchange_explicit(&kept, NULL, memory_order_acquire);
+    if (context == NULL) context = new_sha1();
+    if (key_len > sizeof block) minke__sha1(key, key_len, block);
+    else if (key_len > 0) memcpy(block, key, key_len);
+    padded_sha1(context, block, 0x36, (piece_t){a, a_len}, (piece_t){b, b_len}, inner);
+    padded_sha1(context, block, 0x5c, (piece_t){inner, sizeof inner}, (piece_t){NULL, 0}, out);
+    OPENSSL_cleanse(block, sizeof block);
+    EVP_MD_CTX *other = NULL;
+    if (!atomic_compare_exchange_strong_explicit(&kept, &other, context, memory_order_release, memory_order_relaxed))
+        EVP_MD_CTX_free(context);
 }
 
 static const EVP_MAC_CTX *hmac_sha256_template(void)

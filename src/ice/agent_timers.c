@@ -46,7 +46,8 @@ minke_time_t minke__ice_ask_again_after(const minke_ice_agent_t *agent)
     return random_between(agent->env, ask_again_min, ask_again_max);
 }
 
-/* What is left of a short consent time must do for several questions. */
+/* What is left of a short consent time must do for several questions. A full agent takes nothing but answers to its own
+ * for consent. */
 static minke_time_t quiet_after(const minke_ice_agent_t *agent)
 {
     const minke_time_t once = agent->keepalive_after, twice = 2 * once, third = agent->consent_after / 3;

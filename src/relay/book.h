@@ -27,7 +27,7 @@
 #include "base/list.h"
 #include "relay/message.h"
 
-enum { MINKE_RELAY_RESERVATION_BYTES = 224, MINKE_RELAY_CIRCUIT_BYTES = 128, MINKE_RELAY_SOURCE_BYTES = 144 };
+enum { MINKE_RELAY_RESERVATION_BYTES = 232, MINKE_RELAY_CIRCUIT_BYTES = 136, MINKE_RELAY_SOURCE_BYTES = 144 };
 
 minke_relay_options_t minke__relay_options_defaults(void);
 

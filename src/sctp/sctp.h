@@ -117,6 +117,8 @@ bool minke__sctp_is_with_minke(const minke_sctp_t *sctp);
 /* What the path takes in a round trip, as far as can be told from the window in use: bytes, without what only fills a
  * queue on the way. */
 uint32_t minke__sctp_path_bytes(const minke_sctp_t *sctp);
+/* Nothing is outstanding, and nothing has been for a while: ticking it changes nothing. */
+bool minke__sctp_is_at_rest(const minke_sctp_t *sctp);
 /* Negotiated: ids 0 .. n - 1 may be used by us; 0 before that is known. */
 uint32_t minke__sctp_streams_out(const minke_sctp_t *sctp);
 uint32_t minke__sctp_streams_in(const minke_sctp_t *sctp);

@@ -189,6 +189,8 @@ static void rest(minke_sctp_t *sctp, minke_time_t now)
     if (minke__sctp_since(sctp->out.last_sent_at, now) >= REST_AFTER) minke__flight_free(flight);
 }
 
+bool minke__sctp_is_at_rest(const minke_sctp_t *sctp) { return sctp->out.flight.capacity == 0; }
+
 void minke__sctp_tick(minke_sctp_t *sctp, minke_time_t now)
 {
     for (unsigned i = 0; i < MINKE_TIMERS_N && !minke__sctp_ended(sctp); i++) {

@@ -384,13 +384,6 @@ void minke__connection_advance(minke_connection_state_t *c, minke_time_t now) { 
 
 /* ---- input ---- */
 
-void minke__connection_recv_stun(minke_connection_state_t *c, const minke_stun_message_t *message,
-                                 const minke_path_t *path, minke_time_t now)
-{
-    (void)minke__ice_recv(c->session->ice, message, path, now);
-    advance(c, now);
-}
-
 /* True if any of it was authentic. */
 static bool recv_datagram(minke_connection_state_t *c, uint8_t *data, size_t len, const minke_path_t *path,
                           minke_time_t now)
@@ -469,22 +462,29 @@ void minke__connection_tick(minke_connection_state_t *c, minke_time_t now)
     advance(c, now);
 }
 
-minke_time_t minke__connection_deadline(const minke_connection_state_t *c)
+static minke_time_t deadline_above_ice(const minke_connection_state_t *c)
 {
     if (c->phase == MINKE_PHASE_CLOSED) {
         return c->mux != NULL && minke__mux_lingers(c->mux) ? c->give_up_at : MINKE_TIME_NEVER;
     }
     minke_time_t at = c->phase < MINKE_PHASE_OPEN ? c->give_up_at : MINKE_TIME_NEVER;
-    const minke_time_t below[] = {minke__ice_deadline(c->session->ice),
-                                  c->dtls != NULL ? minke__dtls_deadline(c->dtls) : MINKE_TIME_NEVER,
-                                  minke__private_deadline(c),
-                                  c->hello != NULL ? c->hello->again_at : MINKE_TIME_NEVER,
-                                  c->sctp != NULL ? minke__sctp_deadline(c->sctp) : MINKE_TIME_NEVER,
-                                  c->mux != NULL ? minke__mux_deadline(c->mux) : MINKE_TIME_NEVER};
-    for (size_t i = 0; i < sizeof below / sizeof below[0]; i++) {
-        if (below[i] < at) at = below[i];
+    const minke_time_t layers[] = {c->dtls != NULL ? minke__dtls_deadline(c->dtls) : MINKE_TIME_NEVER,
+                                   minke__private_deadline(c),
+                                   c->hello != NULL ? c->hello->again_at : MINKE_TIME_NEVER,
+                                   c->sctp != NULL ? minke__sctp_deadline(c->sctp) : MINKE_TIME_NEVER,
+                                   c->mux != NULL ? minke__mux_deadline(c->mux) : MINKE_TIME_NEVER};
+    for (size_t i = 0; i < sizeof layers / sizeof layers[0]; i++) {
+        if (layers[i] < at) at = layers[i];
     }
     return at;
+}
+
+minke_time_t minke__connection_deadline(minke_connection_state_t *c)
+{
+    c->above_at = deadline_above_ice(c);
+    if (c->phase == MINKE_PHASE_CLOSED) return c->above_at;
+    const minke_time_t ice_at = minke__ice_deadline(c->session->ice);
+    return ice_at < c->above_at ? ice_at : c->above_at;
 }
 
 /* ---- output ---- */

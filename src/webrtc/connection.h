@@ -83,11 +83,13 @@ typedef struct minke_connection_state {
     /* the endpoint's book-keeping */
     minke_list_t siblings; /* in the endpoint's list of all connections */
     minke_heap_node_t timer;
+    minke_time_t above_at;       /* what `timer` would be without the ICE agent: see quiet.h */
     minke_list_t to_send;        /* in the endpoint's list of connections that may have something to send */
     minke_list_t to_tell;        /* ... that may have events */
     struct minke_origin *origin; /* inbound: where it counts */
     bool connected_told, closed_told, was_open;
-    bool counted; /* among the inbound handshakes */
+    bool counted;     /* among the inbound handshakes */
+    bool checks_only; /* in to_send for its ICE agent alone */
 } minke_connection_state_t;
 
 /* What all connections of an endpoint share. */
@@ -135,12 +137,11 @@ void minke__connection_answered(minke_connection_state_t *connection, minke_ice_
 /* Its session must be in no table any more, its dial over. NULL is allowed. */
 void minke__connection_free(minke_connection_state_t *connection);
 
-void minke__connection_recv_stun(minke_connection_state_t *connection, const minke_stun_message_t *message,
-                                 const minke_path_t *path, minke_time_t now);
 void minke__connection_recv_dtls(minke_connection_state_t *connection, const minke_train_t *train,
                                  const minke_path_t *path, minke_time_t now);
 void minke__connection_tick(minke_connection_state_t *connection, minke_time_t now);
-minke_time_t minke__connection_deadline(const minke_connection_state_t *connection);
+/* Keeps in `above_at` what of it is not the ICE agent's. */
+minke_time_t minke__connection_deadline(minke_connection_state_t *connection);
 /* The next datagrams, as minke_transport_transmit. */
 size_t minke__connection_transmit(minke_connection_state_t *connection, uint8_t *buffer, size_t capacity,
                                   minke_train_t *train, minke_path_t *path, minke_time_t now);

@@ -13,6 +13,7 @@
 #include "webrtc/dial.h"
 #include "webrtc/observe.h"
 #include "webrtc/private.h"
+#include "webrtc/quiet.h"
 
 static bool is_stun(uint8_t first) { return first <= 3; }
 static bool is_dtls(uint8_t first) { return first >= 20 && first <= 63; }
@@ -64,8 +65,11 @@ static void recv_stun(minke_transport_t *t, const uint8_t *data, size_t len, con
         return;
     }
     minke_connection_state_t *c = session->owner;
-    if (c->dial != NULL) minke__dial_recv(t, c, session, &message, path, now);
-    else minke__connection_recv_stun(c, &message, path, now);
+    if (c->dial == NULL) {
+        minke__quiet_recv(t, c, &message, path, now);
+        return;
+    }
+    minke__dial_recv(t, c, session, &message, path, now);
     minke__endpoint_touch(t, c);
 }
 

@@ -139,7 +139,7 @@ static void append_once(minke_list_t *list, minke_list_t *node)
     if (!minke__list_linked(node)) minke__list_append(list, node);
 }
 
-static minke_time_t deadline_of(const minke_connection_state_t *c)
+static minke_time_t deadline_of(minke_connection_state_t *c)
 {
     return c->dial != NULL ? minke__dial_deadline(c) : minke__connection_deadline(c);
 }
@@ -150,6 +150,7 @@ void minke__endpoint_touch(minke_transport_t *t, minke_connection_state_t *c)
     sync_all_paths(t, c);
     count_handshake(t, c);
     minke__heap_set(&t->timers, &c->timer, deadline_of(c));
+    c->checks_only = false;
     append_once(&t->to_send, &c->to_send);
     append_once(&t->to_tell, &c->to_tell);
 }

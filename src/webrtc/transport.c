@@ -6,6 +6,7 @@
 #include "multiformats/multiaddr.h"
 #include "webrtc/dial.h"
 #include "webrtc/observe.h"
+#include "webrtc/quiet.h"
 
 enum { SECOND = 1000000 };
 
@@ -170,15 +171,20 @@ void minke_transport_free(minke_transport_t *t)
 
 /* ---- time, output, events ---- */
 
+static void tick(minke_transport_t *t, minke_connection_state_t *c, minke_time_t now)
+{
+    if (c->dial != NULL) minke__dial_tick(t, c, now);
+    else minke__connection_tick(c, now);
+    minke__endpoint_touch(t, c);
+}
+
 void minke_transport_tick(minke_transport_t *t, minke_time_t now)
 {
     /* Each that is due has one turn. What it then has to send keeps its deadline in the past, and this would go on with
      * it for ever: it is put behind the others, until transmit sets it right. */
     for (minke_heap_node_t *node; (node = minke__heap_top(&t->timers)) != NULL && node->at <= now;) {
         minke_connection_state_t *c = MINKE_CONTAINER(node, minke_connection_state_t, timer);
-        if (c->dial != NULL) minke__dial_tick(t, c, now);
-        else minke__connection_tick(c, now);
-        minke__endpoint_touch(t, c);
+        if (c->dial != NULL || !minke__quiet_tick(t, c, now)) tick(t, c, now);
         if (node->at <= now) minke__heap_set(&t->timers, node, now + 1);
     }
 }
@@ -216,6 +222,11 @@ size_t minke_transport_transmit(minke_transport_t *t, uint8_t *buffer, size_t ca
     for (minke_list_t *node; (node = minke__list_pop(&t->to_send)) != NULL;) {
         minke_connection_state_t *c = MINKE_CONTAINER(node, minke_connection_state_t, to_send);
         const minke_connection_t id = c->id;
+        if (c->checks_only) {
+            const size_t checks = minke__quiet_transmit(t, c, buffer, capacity, train, path, now);
+            if (checks > 0) return sent(t, id, train, checks, path, now);
+            continue;
+        }
         const size_t n = c->dial != NULL ? minke__dial_transmit(c, buffer, capacity, train, path, now)
                                          : minke__connection_transmit(c, buffer, capacity, train, path, now);
         if (is_over(c)) {

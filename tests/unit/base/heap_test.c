@@ -63,12 +63,13 @@ static void test_set_again(void **state)
     minke__heap_free(&heap);
 }
 
-static const minke_heap_node_t *earliest(const minke_heap_node_t *nodes)
+/* Of those that are set, with the order in which they were. */
+static const minke_heap_node_t *earliest(const minke_heap_node_t *nodes, const int *orders)
 {
     const minke_heap_node_t *best = NULL;
     for (size_t i = 0; i < NODES_N; i++) {
         if (nodes[i].index == 0) continue;
-        if (best == NULL || nodes[i].at < best->at || (nodes[i].at == best->at && nodes[i].order < best->order)) {
+        if (best == NULL || nodes[i].at < best->at || (nodes[i].at == best->at && orders[i] < orders[best - nodes])) {
             best = &nodes[i];
         }
     }
@@ -81,16 +82,18 @@ static void test_against_a_plain_search(void **state)
     test_env_t test;
     minke_heap_t heap;
     minke_heap_node_t nodes[NODES_N] = {{0}};
+    int orders[NODES_N] = {0};
     uint64_t random = 99;
     test_env_init(&test, 1);
     minke__heap_init(&heap, &test.env);
     assert_int_equal(minke__heap_reserve(&heap, NODES_N), MINKE_OK);
     for (int i = 0; i < 20000; i++) {
-        minke_heap_node_t *node = &nodes[test_random(&random) % NODES_N];
+        const size_t which = test_random(&random) % NODES_N;
         const uint64_t at = test_random(&random) % 64;
-        minke__heap_set(&heap, node, at < 16 ? MINKE_TIME_NEVER : at);
-        assert_ptr_equal(minke__heap_top(&heap), earliest(nodes));
-        for (size_t n = 0; n < heap.count; n++) assert_int_equal(heap.nodes[n]->index, n + 1);
+        if (nodes[which].index == 0 || nodes[which].at != at) orders[which] = i;
+        minke__heap_set(&heap, &nodes[which], at < 16 ? MINKE_TIME_NEVER : at);
+        assert_ptr_equal(minke__heap_top(&heap), earliest(nodes, orders));
+        for (size_t n = 0; n < heap.count; n++) assert_int_equal(heap.entries[n].node->index, n + 1);
     }
     minke__heap_free(&heap);
     assert_int_equal(test.blocks, 0);
