@@ -12,17 +12,24 @@ enum { BLOCK_MIN = 128 };
 /* ---- room */
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+static size_t below(size_t held, size_t limit) { return held < limit ? limit - held : 0; }
 
 static size_t own_room(const minke_mux_stream_t *stream)
 {
-    const size_t limit = stream->mux->options.send_buffer;
-    return stream->unsent < limit ? limit - stream->unsent : 0;
+    return below(stream->unsent, stream->mux->options.send_buffer);
 }
 
+/*
+ * What all streams hold together should lie in the cache until it is sent: 100 streams with a quarter of a megabyte
+ * each were read back from memory. So when that much is held a stream may have one frame there, which is its turn, and
+ * no more; and whoever comes last finds room for it, however greedy the others are.
+ */
 static size_t shared_room(const minke_mux_stream_t *stream)
 {
-    const size_t limit = stream->mux->options.send_buffer_total;
-    return stream->mux->unsent < limit ? limit - stream->mux->unsent : 0;
+    const minke_mux_t *mux = stream->mux;
+    const size_t freely = below(mux->unsent, mux->options.send_buffer_shared);
+    const size_t turn = below(stream->unsent, MINKE_FRAME_PAYLOAD_MAX);
+    return least(freely > turn ? freely : turn, below(mux->unsent, mux->options.send_buffer_total));
 }
 
 static size_t memory_room(const minke_mux_stream_t *stream) { return minke__account_room(stream->mux->env->account); }
@@ -44,10 +51,11 @@ static void wait_for_room(minke_mux_stream_t *stream)
 }
 
 /* The low-water mark is half of the stream's own buffer, so that a writer is woken for many bytes, not for each frame.
- */
+ * One that has its turn in the shared buffer is woken when that has left. */
 bool minke__stream_offer_room(minke_mux_stream_t *stream)
 {
     if (!stream->wants_room || stream->unsent > stream->mux->options.send_buffer / 2) return false;
+    if (shared_room(stream) == 0) return false;
     stream->wants_room = false;
     minke__list_remove(&stream->starved);
     minke__mux_raise(stream, MINKE_MUX_STREAM_WRITABLE);

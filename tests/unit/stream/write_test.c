@@ -160,6 +160,36 @@ static void test_send_buffer_of_the_connection(void **state)
     bench_free(b);
 }
 
+/* Greedy writers, four of whom are woken at a time: the first of them once took what was there, again and again, and
+ * the other three nothing until it was done. */
+static void test_many_writers_share_the_buffer(void **state)
+{
+    enum { N = 100, ROUNDS = 400, AT_ONCE = 4 };
+    (void)state;
+    bench_t *b = bench_surfaced();
+    minke_mux_stream_t *s[N];
+    minke_mux_event_t e;
+    size_t frames[N] = {0};
+    for (uint16_t i = 0; i < N; i++) s[i] = accepted(b, (uint16_t)(2 + 2 * i));
+    for (int i = 0; i < N; i++) assert_true(minke__mux_write(s[i], pattern, sizeof pattern) >= PAYLOAD_MAX);
+    assert_true(minke__mux_stats(b->mux).unsent <= 1024 * KIB + N * PAYLOAD_MAX);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < AT_ONCE; i++) {
+            const minke_message_t *message = fake_pull(b->sctp);
+            assert_non_null(message);
+            frames[message->stream_id / 2 - 1]++;
+        }
+        fake_ack_all(b->sctp);
+        while (minke__mux_event(b->mux, &e)) {
+            assert_int_equal(e.type, MINKE_MUX_STREAM_WRITABLE);
+            assert_true(minke__mux_write(e.stream, pattern, sizeof pattern) > 0); /* nobody is woken for nothing */
+            assert_int_equal(minke__mux_write(e.stream, pattern, 1), MINKE_ERROR_AGAIN);
+        }
+    }
+    for (int i = 0; i < N; i++) assert_int_equal(frames[i], ROUNDS * AT_ONCE / N);
+    bench_free(b);
+}
+
 /* A stream that is reset gives its part of the buffer back. */
 static void test_reset_makes_room(void **state)
 {
@@ -311,6 +341,7 @@ int main(void)
         cmocka_unit_test(test_send_buffer_of_a_stream),
         cmocka_unit_test(test_no_writable_without_need),
         cmocka_unit_test(test_send_buffer_of_the_connection),
+        cmocka_unit_test(test_many_writers_share_the_buffer),
         cmocka_unit_test(test_reset_makes_room),
         cmocka_unit_test(test_turns),
         cmocka_unit_test(test_wakes_sctp),
