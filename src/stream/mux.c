@@ -7,6 +7,7 @@ void minke__mux_options_defaults(minke_mux_options_t *options)
     *options = (minke_mux_options_t){.inbound_max = 512,
                                      .outbound_max = 510,
                                      .send_buffer = 256 << 10,
+                                     .send_buffer_shared = 1 << 20,
                                      .send_buffer_max = 4 << 20,
                                      .send_buffer_total = 8 << 20,
                                      .unread_max = 16 << 20,

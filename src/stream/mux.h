@@ -17,18 +17,20 @@ typedef struct minke_mux minke_mux_t;
 typedef struct minke_mux_stream minke_mux_stream_t;
 
 typedef struct minke_mux_options {
-    bool dtls_client;           /* parity of our ids: the DTLS client opens even ones, the server odd ones */
-    bool handshake_channel;     /* stream 0 is pre-negotiated (webrtc-direct) */
-    uint32_t inbound_max;       /* inbound streams at once. Default 512; more are reset */
-    uint32_t outbound_max;      /* outbound streams at once. Default 510 (ids stay below 1024, spec/streams.md 2) */
-    uint32_t send_buffer;       /* bytes accepted per stream and not yet handed to SCTP, whatever the others hold.
-                                   Default 256 KiB */
-    uint32_t send_buffer_max;   /* the same where the path takes more in a round trip: what that is, shared by the
-                                   streams.   Default 4 MiB */
-    uint32_t send_buffer_total; /* for all streams of the connection. Default 8 MiB, and a quarter of its memory */
-    uint32_t unread_max;        /* bytes a stream may hold unread before it is reset: more than honest remotes
-                                   send, by the window. Default 16 MiB */
-    uint32_t frame_max;         /* largest frame accepted, prefix not counted. Default 263168 (spec/streams.md 4) */
+    bool dtls_client;            /* parity of our ids: the DTLS client opens even ones, the server odd ones */
+    bool handshake_channel;      /* stream 0 is pre-negotiated (webrtc-direct) */
+    uint32_t inbound_max;        /* inbound streams at once. Default 512; more are reset */
+    uint32_t outbound_max;       /* outbound streams at once. Default 510 (ids stay below 1024, spec/streams.md 2) */
+    uint32_t send_buffer;        /* bytes accepted per stream and not yet handed to SCTP, whatever the others hold.
+                                    Default 256 KiB */
+    uint32_t send_buffer_max;    /* the same where the path takes more in a round trip: what that is, shared by the
+                                    streams.   Default 4 MiB */
+    uint32_t send_buffer_shared; /* of all streams of the connection, or what the path takes if that is more: beyond it
+                                    each may have one frame. Default 1 MiB, half of a core's own cache */
+    uint32_t send_buffer_total;  /* for all streams of the connection. Default 8 MiB, and a quarter of its memory */
+    uint32_t unread_max;         /* bytes a stream may hold unread before it is reset: more than honest remotes
+                                    send, by the window. Default 16 MiB */
+    uint32_t frame_max;          /* largest frame accepted, prefix not counted. Default 263168 (spec/streams.md 4) */
 } minke_mux_options_t;
 
 void minke__mux_options_defaults(minke_mux_options_t *options);

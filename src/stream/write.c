@@ -12,33 +12,42 @@ enum { BLOCK_MIN = 128 };
 /* ---- room */
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+static size_t below(size_t held, size_t limit) { return held < limit ? limit - held : 0; }
 
-/*
- * Enough that a writer who is woken a round trip late has not kept the path waiting. What a path takes in a round trip
- * is that of all streams together: who is alone may have it, beside others everybody has the smaller buffer in any
- * case.
- */
+/* What the path takes in a round trip is that of all streams together. */
+static size_t path_budget(const minke_mux_t *mux)
+{
+    const size_t path = mux->sctp != NULL ? minke__sctp_path_bytes(mux->sctp) : 0;
+    return least(path, mux->options.send_buffer_max);
+}
+
+/* Enough that a writer who is woken a round trip late has not kept the path waiting: who is alone may have all of what
+ * it takes. */
 static size_t own_limit(const minke_mux_stream_t *stream)
 {
     const minke_mux_t *mux = stream->mux;
-    const size_t path = mux->sctp != NULL ? minke__sctp_path_bytes(mux->sctp) : 0;
-    const size_t budget = least(path, mux->options.send_buffer_max), others = mux->unsent - stream->unsent;
+    const size_t budget = path_budget(mux), others = mux->unsent - stream->unsent;
     return budget > others + mux->options.send_buffer ? budget - others : mux->options.send_buffer;
 }
 
-static size_t own_room(const minke_mux_stream_t *stream)
-{
-    const size_t limit = own_limit(stream);
-    return stream->unsent < limit ? limit - stream->unsent : 0;
-}
+static size_t own_room(const minke_mux_stream_t *stream) { return below(stream->unsent, own_limit(stream)); }
 
-/* Unsent, in flight and unread: a quarter of the memory for each leaves one for what they cost besides, so that neither
- * side of a connection can be too short of memory to take what the other must get rid of. */
+/*
+ * What all streams hold together should lie in the cache until it is sent, unless the path itself takes more: 100
+ * streams with a quarter of a megabyte each were read back from memory. So when that much is held a stream may have one
+ * frame there, which is its turn, and no more; and whoever comes last finds room for it, however greedy the others are.
+ *
+ * Unsent, in flight and unread: a quarter of the memory for each leaves one for what they cost besides, so that neither
+ * side of a connection can be too short of memory to take what the other must get rid of.
+ */
 static size_t shared_room(const minke_mux_stream_t *stream)
 {
     const minke_mux_t *mux = stream->mux;
-    const size_t limit = least(mux->options.send_buffer_total, minke__account_window(mux->env->account));
-    return mux->unsent < limit ? limit - mux->unsent : 0;
+    const size_t total = least(mux->options.send_buffer_total, minke__account_window(mux->env->account));
+    const size_t budget = path_budget(mux), shared = mux->options.send_buffer_shared;
+    const size_t freely = below(mux->unsent, budget > shared ? budget : shared);
+    const size_t turn = below(stream->unsent, MINKE_FRAME_PAYLOAD_MAX);
+    return least(freely > turn ? freely : turn, below(mux->unsent, total));
 }
 
 static size_t memory_room(const minke_mux_stream_t *stream) { return minke__account_room(stream->mux->env->account); }
@@ -66,10 +75,11 @@ static void wait_for_room(minke_mux_stream_t *stream)
 }
 
 /* The low-water mark is half of the stream's own buffer, so that a writer is woken for many bytes, not for each frame.
- */
+ * One that has its turn in the shared buffer is woken when that has left. */
 bool minke__stream_offer_room(minke_mux_stream_t *stream)
 {
     if (!stream->wants_room || stream->unsent > own_limit(stream) / 2) return false;
+    if (shared_room(stream) == 0) return false;
     stream->wants_room = false;
     minke__list_remove(&stream->starved);
     minke__mux_raise(stream, MINKE_MUX_STREAM_WRITABLE);
