@@ -138,7 +138,7 @@ target_include_directories(bench-support PUBLIC ${PROJECT_SOURCE_DIR}/bench/prog
 target_link_libraries(bench-support PUBLIC minke OpenSSL::SSL OpenSSL::Crypto PRIVATE minke-flags)
 set_target_properties(bench-support PROPERTIES C_STANDARD 11)
 file(GLOB bench_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/programs/*.c)
-list(FILTER bench_sources EXCLUDE REGEX "/sim_link\\.c$") # see above
+list(FILTER bench_sources EXCLUDE REGEX "/sim_[a-z]*\\.c$") # in virtual time: targets of their own
 pkg_check_modules(usrsctp QUIET IMPORTED_TARGET usrsctp)
 if(usrsctp_FOUND)
   set(bench_links_usrsctp-flow PkgConfig::usrsctp)

@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { load_cases } from './cases.mjs';
 import { bar_plot, line_plot, ticks_to } from './plot.mjs';
 import { cpu_of, run, start } from './processes.mjs';
-import { conclude, write_report } from './report.mjs';
+import { conclude, plot_of, write_report } from './report.mjs';
 import { judge, spread, spread_of } from './statistics.mjs';
 
 const rows = [
@@ -57,6 +58,15 @@ test('plots are well-formed', () => {
   check_svg(line_plot('One point', { title: 'x', log: true }, axis, [{ title: 'A', points: [{ x: 5, ...point }] }]));
 });
 
+test('curves are made of the first round', () => {
+  const results = { rows: [{ name: 'a', title: 'A', spread: {}, rounds: [{ rates: [1, 2, 3] }] }, { name: 'b', title: 'B', spread: {}, rounds: [] }] };
+  const plot = { kind: 'time', title: 'Over time', over_time: 'rates', step: 0.5, y: { title: 'user data', unit: 'Mbit/s' } };
+  const svg = plot_of({ measures: {} }, plot, results);
+  check_svg(svg);
+  assert.ok(svg.includes('time, s') && svg.includes('user data, Mbit/s') && !svg.includes('>B<'));
+  assert.equal(plot_of({ measures: {} }, { ...plot, over_time: 'none' }, results), null);
+});
+
 test('a report has every row, and keeps the cases of an earlier run', () => {
   const folder = mkdtempSync(`${tmpdir()}/minke-bench-`);
   const machine = { cpu: 'none', cores: 2, memory_gib: 1, kernel: '6', compiler: 'cc', openssl: '3', node: 'v20', commit: 'abc' };
@@ -82,11 +92,22 @@ test('a report has every row, and keeps the cases of an earlier run', () => {
   }
 });
 
+function runs(pid) {
+  try {
+    return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  } catch {
+    return false;
+  }
+}
+
 test('processes: lines, failures, limits', async () => {
   assert.deepEqual(await run('sh', ['-c', 'echo no JSON; echo \'{"a":1}\'; echo \'{"a":2}\''], {}), { a: 2 });
   await assert.rejects(run('sh', ['-c', 'echo \'{"a":1}\'; echo why not >&2; exit 3']), /ended with 3 why not/);
   await assert.rejects(run('sh', ['-c', 'exec sleep 10'], { limit_s: 0.2 }), /not done within 0.2 s/);
   await assert.rejects(run('/nonexistent/program', []), /ENOENT/);
+  const { orphan } = await run('sh', ['-c', 'sleep 10 >/dev/null & echo "{\\"orphan\\":$!}"']);
+  for (let i = 0; runs(orphan) && i < 100; i++) await sleep(10);
+  assert.ok(!runs(orphan), 'what a program leaves behind is ended');
   const server = start('sh', ['-c', 'echo \'{"addr":"x"}\'; exec sleep 10']);
   assert.equal((await server.line(line => line.addr != null)).addr, 'x');
   assert.equal((await server.line(line => line.addr != null)).addr, 'x');
@@ -113,6 +134,7 @@ test('all cases say what they must', async () => {
     }
     for (const plot of each.plots ?? []) {
       if (plot.measure != null) assert.ok(plot.measure in each.measures, `${each.name}: a plot wants ${plot.measure}`);
+      assert.ok(['bars', 'lines', 'time'].includes(plot.kind), `${each.name}: a plot of no kind`);
       if (plot.kind === 'lines') assert.ok(plot.x?.title, `${each.name}: an axis without a name`);
     }
   }
