@@ -5,11 +5,11 @@ import { load_cases, root } from './lib/cases.mjs';
 import { describe_machine, load, quiet } from './lib/machine.mjs';
 import { conclude, write_report } from './lib/report.mjs';
 
-const HELP = `usage: ./dev bench [--rounds N] [--only CASE[,CASE]...] [--quick] [--out DIR] [--list]
+const HELP = `usage: ./dev bench [--rounds N] [--only CASE[,CASE]...] [--skip CASE[,CASE]...] [--quick] [--out DIR] [--list]
        ./dev bench relay|private [...]
 
   --rounds N    of each, taking turns (5; with --quick 1)
-  --only CASES  these alone; those of an earlier run in DIR stay as they are
+  --only CASES  these alone; --skip CASES: all but these; what an earlier run in DIR had of the others stays there
   --quick       short measurements: whether all works, not what the numbers are
   --out DIR     results.md, results.json and plots (docs/performance; with --quick build/performance)
   --list        the cases and their rows
@@ -18,6 +18,7 @@ const { values: options } = parseArgs({
   options: {
     rounds: { type: 'string' },
     only: { type: 'string', multiple: true, default: [] },
+    skip: { type: 'string', multiple: true, default: [] },
     quick: { type: 'boolean', default: false },
     out: { type: 'string' },
     list: { type: 'boolean', default: false },
@@ -36,9 +37,9 @@ const rounds_n = Number(options.rounds ?? (quick ? 1 : 5));
 if (!Number.isInteger(rounds_n) || rounds_n < 1) usage_error('--rounds wants a number');
 const out = options.out ?? `${root}${quick ? 'build/performance' : 'docs/performance'}`;
 const all_cases = await load_cases();
-const only = options.only.flatMap(list => list.split(','));
-for (const name of only) if (!all_cases.some(each => each.name === name)) usage_error(`there is no case ${name}`);
-const cases = only.length > 0 ? all_cases.filter(each => only.includes(each.name)) : all_cases;
+const [only, skip] = [options.only, options.skip].map(lists => lists.flatMap(list => list.split(',')));
+for (const name of [...only, ...skip]) if (!all_cases.some(each => each.name === name)) usage_error(`there is no case ${name}`);
+const cases = all_cases.filter(each => (only.length === 0 || only.includes(each.name)) && !skip.includes(each.name));
 
 if (options.help) {
   process.stdout.write(HELP);
@@ -66,8 +67,13 @@ for (const each of cases) {
   plan.push({ each, rows });
 }
 
+/** Seconds that may be spent waiting for others on this machine to be done: 5 before a measurement, so much in all. */
+let patience_s = quick ? 15 : 120;
+
 async function run_row(each, row, round) {
-  const busy = await quiet(quick ? 1 : 5);
+  const waits = performance.now();
+  const busy = await quiet(Math.min(5, patience_s));
+  patience_s = Math.max(0, patience_s - (performance.now() - waits) / 1000);
   const context = { round, quick, seconds: quick ? 0.5 : 2 };
   const begun = performance.now();
   try {
@@ -83,27 +89,37 @@ async function run_row(each, row, round) {
   }
 }
 
+/** What there is so far: an interrupted run has something to show too. */
+function report() {
+  const results_of = new Map();
+  for (const { each, rows } of plan) {
+    const { name, title, about } = each;
+    results_of.set(name, conclude(each, {
+      name, title, about, date: new Date().toISOString(), commit: machine.commit, quick, rows: rows.map(row => row.result),
+    }));
+  }
+  write_report(out, machine, all_cases, results_of);
+  return [...results_of.values()];
+}
+
 for (let round = 1; round <= rounds_n; round++) {
   for (const { each, rows } of plan) {
-    if (round > (each.rounds ?? rounds_n)) continue;
-    say(`round ${round} of ${Math.min(rounds_n, each.rounds ?? rounds_n)}: ${each.title}`);
+    const rounds = Math.min(rounds_n, each.rounds ?? rounds_n);
+    if (round > rounds) continue;
+    say(`round ${round} of ${rounds}: ${each.title}`);
     for (const row of rows) {
       if (row.result.not_run == null) await run_row(each, row, round);
       else if (round === 1) say(`  ${row.result.title.padEnd(40)} not run: ${row.result.not_run}`);
     }
   }
+  report();
 }
 
-const results_of = new Map();
-for (const { each, rows } of plan) {
-  const { name, title, about } = each;
-  results_of.set(name, conclude(each, {
-    name, title, about, date: new Date().toISOString(), commit: machine.commit, quick, rows: rows.map(row => row.result),
-  }));
-}
-write_report(out, machine, all_cases, results_of);
-for (const { targets } of results_of.values()) {
-  for (const { title, result, must, aim } of targets)
-    say(`${title}: ${result == null ? 'not measured' : `${result.median.toFixed(2)} (${result.min.toFixed(2)} - ${result.max.toFixed(2)})`}; must ${must}, aim ${aim}`);
+const shown = value => value.toFixed(2);
+for (const { targets } of report()) {
+  for (const { title, result, must, aim } of targets) {
+    const bounds = must == null ? '' : `; must ${must}${aim == null ? '' : `, aim ${aim}`}`;
+    say(`${title}: ${result == null ? 'not measured' : `${shown(result.median)} (${shown(result.min)} - ${shown(result.max)})`}${bounds}`);
+  }
 }
 say(`written to ${out}`);

@@ -18,8 +18,8 @@ export default {
     const udp = more => run(`${programs}udp-rtt`, ['--count', `${count}`, ...more]);
     return [
       { name: 'minke', title: 'Minke', run: () => echo(count) },
-      { name: 'udp', title: 'UDP, nothing else', run: () => udp([]) },
-      { name: 'udp-epoll', title: 'UDP with epoll', run: () => udp(['--epoll', '1']) },
+      { name: 'udp', title: 'UDP, nothing else', reference: true, run: () => udp([]) },
+      { name: 'udp-epoll', title: 'UDP with epoll', reference: true, run: () => udp(['--epoll', '1']) },
       {
         name: 'node-datachannel', title: 'node-datachannel', not_run: js.not_run,
         run: () => run(process.execPath, [`${root}bench/peers/datachannel.mjs`, 'latency', `${count / 5}`], { core: 1 }),

@@ -25,7 +25,7 @@ export default {
   },
   rows: ({ quick }) => [
     { name: 'minke', title: 'Minke', run: () => setups(quick ? 300 : 2000) },
-    { name: 'openssl', title: 'OpenSSL\'s own cost', run: () => openssl(quick ? 2 : 10) },
+    { name: 'openssl', title: 'OpenSSL\'s own cost', reference: true, run: () => openssl(quick ? 2 : 10) },
     { name: 'minke-alone', title: 'Minke, one at a time', run: () => setups(quick ? 50 : 300, ['--at-once', '1']) },
     { name: 'minke-identify', title: 'Minke, with identify both ways', run: () => setups(quick ? 300 : 2000, ['--identify', '1']) },
     {

@@ -23,7 +23,7 @@ export default {
   },
   rows: () => [
     { name: 'minke', title: 'Minke', run: ({ seconds }) => flow(seconds) },
-    { name: 'ceiling', title: 'Ceiling', run: ({ seconds }) => run(`${programs}ceiling`, ['--seconds', `${seconds}`]) },
+    { name: 'ceiling', title: 'Ceiling', reference: true, run: ({ seconds }) => run(`${programs}ceiling`, ['--seconds', `${seconds}`]) },
     {
       name: 'usrsctp', title: 'usrsctp, AES-GCM',
       not_run: () => existsSync(`${programs}usrsctp-flow`) ? null : 'it is not installed (libusrsctp-dev)',
@@ -35,7 +35,7 @@ export default {
     },
     peer_row(js),
     peer_row(go),
-    { name: 'tcp', title: 'TCP of the kernel', run: ({ seconds }) => run(`${programs}tcp-flow`, ['--seconds', `${seconds}`]) },
+    { name: 'tcp', title: 'TCP of the kernel', reference: true, run: ({ seconds }) => run(`${programs}tcp-flow`, ['--seconds', `${seconds}`]) },
   ],
   targets: [
     { title: 'Minke / ceiling', must: 0.6, aim: 0.9, value: per('ceiling') },

@@ -13,6 +13,7 @@
 //         title: 'Minke',            first column of the table
 //         not_run: 'why not',        optional: it cannot run here (also a function, async if it likes, asked once; null: it can)
 //         run: async context => ({ gbit_s: 11.9, anything: 'else' }),
+//         reference: true,           optional: no peer, but what things are measured by; another colour
 //         ...                        for lines in a plot: `series` (a name) and `x` (a number)
 //       },
 //     ],
@@ -44,13 +45,13 @@ import { fileURLToPath } from 'node:url';
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const programs = `${root}build/bench/`;
 
-/** All cases, in the order of the report, each with the `name` of its file. */
+/** All cases, in the order of the report, each with the `name` of its file, hyphens for underscores. */
 export async function load_cases() {
   const folder = new URL('../cases/', import.meta.url);
   const files = readdirSync(folder).filter(file => file.endsWith('.mjs'));
   const cases = await Promise.all(files.map(async file => {
     const { default: each } = await import(new URL(file, folder));
-    return { ...each, name: file.replace('.mjs', '') };
+    return { ...each, name: file.replace('.mjs', '').replaceAll('_', '-') };
   }));
   return cases.sort((a, b) => a.order - b.order);
 }

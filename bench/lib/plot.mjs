@@ -1,6 +1,6 @@
 // Plots as SVG, of two kinds: horizontal bars, and lines over a number. Greys and colours that can be read on white and on
 // black; the background is left out.
-const GREY = '#78818c';
+const GREY = '#78818c', REFERENCE = '#a3acb8';
 const COLOURS = ['#3d85c6', '#d98032', '#4d9e5f', '#9a6fd0', '#cc5b5b', '#2f9e9e', '#b08f2e'];
 const WIDTH = 760;
 
@@ -38,7 +38,7 @@ export function ticks_to(max) {
   return Array.from({ length: count + 1 }, (_, i) => Number((i * step).toPrecision(12)));
 }
 
-/** bars: [{ title, min, median, max }], or with `not_run` instead of numbers. */
+/** bars: [{ title, min, median, max }], or with `not_run` instead of numbers; `reference`: not a peer, but what it is measured by. */
 export function bar_plot(title, axis, bars) {
   const left = 20 + Math.min(300, 7 * Math.max(...bars.map(bar => bar.title.length))), right = WIDTH - 70, top = 40, step = 26;
   const ticks = ticks_to(Math.max(0, ...bars.filter(bar => bar.max != null).map(bar => bar.max)));
@@ -56,7 +56,7 @@ export function bar_plot(title, axis, bars) {
       parts.push(text(left + 6, y + 4, bar.not_run ?? 'not run'));
       continue;
     }
-    const colour = bar.colour ?? COLOURS[bar.title.startsWith('Minke') ? 0 : 1];
+    const colour = bar.reference ? REFERENCE : COLOURS[bar.title.startsWith('Minke') ? 0 : 1];
     parts.push(`<rect x="${left}" y="${round(y - 8)}" width="${round(x(bar.median) - left)}" height="16" fill="${colour}"/>`);
     parts.push(line(x(bar.min), y, x(bar.max), y, GREY, 'stroke-width="2"'));
     parts.push(text(x(Math.max(bar.median, bar.max)) + 6, y + 4, number(bar.median)));

@@ -15,6 +15,11 @@ function can_pin() {
   }
 }
 
+/** What is still there when this program ends, whyever, ends with it. */
+const alive = new Set();
+process.on('exit', () => { for (const child of alive) child.kill('SIGKILL'); });
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
+
 /** Whether `core` means anything here. */
 export const pinned = can_pin();
 
@@ -42,13 +47,14 @@ export function resident_of(pid) {
 /**
  * Starts a program that speaks JSON, one object a line, on its standard output.
  *   core: the one it is pinned to (any, by default); limit_s: it is killed after so long; env, cwd as in spawn
- * The result has `pid`; `line(test)`: the first line that passes the test, also one that came before; `done`: a promise of the last
- * line, which fails unless the program ends well; `end()`: ends it and waits for that.
+ * The result has `pid`; `lines`: all so far; `line(test)`: a promise of the first line that passes the test, also one that came
+ * before; `done`: a promise of the last line, which fails unless the program ends well; `end()`: ends it and waits for that.
  */
 export function start(command, args, { core, limit_s = 60, env, cwd } = {}) {
   const [program, all] = pinned && core != null ? ['taskset', ['-c', `${core}`, command, ...args]] : [command, args];
   const child = spawn(program, all, { stdio: ['ignore', 'pipe', 'pipe'], env: env ?? process.env, cwd });
   const name = `${command.split('/').at(-1)} ${args.join(' ')}`;
+  alive.add(child);
   const lines = [], waiting = new Set();
   let complaint = '', late = false;
   child.stderr.on('data', data => { complaint = (complaint + data).slice(-400); });
@@ -72,6 +78,7 @@ export function start(command, args, { core, limit_s = 60, env, cwd } = {}) {
   });
   const over = ended.then(({ error, code, signal }) => {
     clearTimeout(timer);
+    alive.delete(child);
     const why = error?.message ?? (late ? `not done within ${limit_s} s` : `ended with ${code ?? signal}`);
     const failure = new Error(`${name}: ${why} ${complaint.trim().split('\n').at(-1)}`.trim());
     for (const waiter of waiting) waiter.failed(failure);
@@ -79,6 +86,7 @@ export function start(command, args, { core, limit_s = 60, env, cwd } = {}) {
   });
   return {
     pid: child.pid,
+    lines,
     line: test => new Promise((found, failed) => {
       const there = lines.find(test);
       if (there != null) found(there);

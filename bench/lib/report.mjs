@@ -62,9 +62,12 @@ export function plot_of(each, plot, results) {
   const rows = plot.rows == null ? results.rows : results.rows.filter(row => plot.rows.includes(row.name));
   const y_axis = each.measures[plot.measure];
   if (plot.kind === 'bars') {
-    const bars = rows.map(row => ({ title: row.title, not_run: row.not_run == null ? null : `not run: ${row.not_run}`, ...row.spread[plot.measure] }));
+    const bars = rows.map(row => ({
+      title: row.title, reference: row.reference, not_run: row.not_run == null ? 'failed' : `not run: ${row.not_run}`, ...row.spread[plot.measure],
+    }));
     return bars.some(bar => bar.median != null) ? bar_plot(plot.title, y_axis, bars) : null;
   }
+  if (plot.kind !== 'lines') return null;
   const series = new Map();
   for (const row of rows) {
     if (row.x == null || row.spread[plot.measure] == null) continue;

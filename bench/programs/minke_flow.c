@@ -1,13 +1,13 @@
 /*
  * User data from one process to another, over one connection of Minke: how fast, and what it costs either end.
  *
- *     build/bench/minke-flow --listen ADDR                                  prints {"addr":".."}, and stays
- *     build/bench/minke-flow [--streams N] [--write BYTES] [--seconds S] [--warm S] ADDR
+ *     build/bench/minke-flow --listen ADDR [--udp WAY]                      prints {"addr":".."}, and stays
+ *     build/bench/minke-flow [--streams N] [--write BYTES] [--seconds S] [--warm S] [--udp WAY] ADDR
  *
  * The dialer opens a stream for control and N for data (1), and writes to all of them, BYTES at a time (16384). It
  * tells the listener how long to wait after the first byte (0.3 s) and how long to measure (2 s); the listener answers
  * what came in between, and what processor time that took it. Then all streams are finished, and both compare how many
- * bytes there were: not one may be missing. One JSON object on stdout.
+ * bytes there were: not one may be missing. One JSON object on stdout. WAY: how datagrams go, auto, mmsg or single.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +17,9 @@
 #include "support/host.h"
 #include "support/measure.h"
 
-static const char usage[] = "usage: minke-flow --listen ADDR\n"
-                            "       minke-flow [--streams N] [--write BYTES] [--seconds S] [--warm S] ADDR\n";
+static const char usage[] =
+    "usage: minke-flow --listen ADDR [--udp WAY]\n"
+    "       minke-flow [--streams N] [--write BYTES] [--seconds S] [--warm S] [--udp WAY] ADDR\n";
 static const char control_protocol[] = "/minke-bench/control/1.0.0", data_protocol[] = "/minke-bench/data/1.0.0";
 
 enum { STREAMS_MAX = 500, WRITE_MAX = 1 << 20, SILENCE_MS = 20000 };
@@ -270,12 +271,17 @@ static int send_flows(const char *addr, double streams, double block_len, double
 
 int main(int argc, char **argv)
 {
-    const char *listen = NULL;
+    const char *listen = NULL, *udp = "auto";
     double streams = 1, block_len = 16384, seconds = 2, warm_s = 0.3;
-    const argument_t known[] = {{"--listen", NULL, &listen},   {"--streams", &streams, NULL},
-                                {"--write", &block_len, NULL}, {"--seconds", &seconds, NULL},
-                                {"--warm", &warm_s, NULL},     {NULL, NULL, NULL}};
+    const argument_t known[] = {{"--listen", NULL, &listen},
+                                {"--streams", &streams, NULL},
+                                {"--write", &block_len, NULL},
+                                {"--seconds", &seconds, NULL},
+                                {"--warm", &warm_s, NULL},
+                                {"--udp", NULL, &udp},
+                                {NULL, NULL, NULL}};
     const char *addr = read_arguments(argc, argv, known, usage);
+    choose_udp(udp);
     if (listen != NULL && addr == NULL) listen_for_ever(listen);
     if (addr == NULL || streams < 1 || streams > STREAMS_MAX || block_len < 1 || block_len > WRITE_MAX) {
         (void)fputs(usage, stderr);

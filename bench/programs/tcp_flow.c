@@ -6,7 +6,6 @@
  */
 #include <netinet/tcp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -55,10 +54,10 @@ int main(int argc, char **argv)
     double block_len = 16384, seconds = 2;
     const argument_t known[] = {{"--write", &block_len, NULL}, {"--seconds", &seconds, NULL}, {NULL, NULL, NULL}};
     const char *word = read_arguments(argc, argv, known, usage);
-    uint8_t *block = calloc(1, WRITE_MAX);
+    static const uint8_t block[WRITE_MAX];
     shared_t *shared = shared_memory(sizeof *shared);
     int fds[2];
-    if (word != NULL || block == NULL || block_len < 1 || block_len > WRITE_MAX) {
+    if (word != NULL || block_len < 1 || block_len > WRITE_MAX) {
         (void)fputs(usage, stderr);
         return 2;
     }
@@ -88,6 +87,5 @@ int main(int argc, char **argv)
     }
     (void)printf("{\"gbit_s\":%.4f,\"sender_cpu\":%.4f,\"receiver_cpu\":%.4f}\n", gigabytes * 8 / took, cpu / gigabytes,
                  shared->cpu / gigabytes);
-    free(block);
     return 0;
 }

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { PATIENCE_MS = 20000 };
 
@@ -12,12 +13,36 @@ void must(int result, const char *what)
     exit(1);
 }
 
+#ifdef BENCH_UDP_BATCHING
+static minke_udp_batching_t udp_batching;
+
+void choose_udp(const char *way)
+{
+    static const char *const names[] = {
+        [MINKE_UDP_AUTOMATIC] = "auto", [MINKE_UDP_MMSG] = "mmsg", [MINKE_UDP_SINGLE] = "single"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(names[i], way) != 0) continue;
+        udp_batching = (minke_udp_batching_t)i;
+        return;
+    }
+    must(MINKE_ERROR_INVALID, way);
+}
+#else
+void choose_udp(const char *way)
+{
+    if (strcmp(way, "auto") != 0) must(MINKE_ERROR_UNSUPPORTED, way);
+}
+#endif
+
 minke_host_t *new_host(uint32_t connections, bool identify)
 {
     minke_host_options_t options;
     minke_host_defaults(&options);
     options.identify = identify;
     options.transport.connections_max = options.transport.connections_per_address_max = connections;
+#ifdef BENCH_UDP_BATCHING
+    options.udp_batching = udp_batching;
+#endif
     minke_host_t *host = minke_host_new(&options);
     if (host == NULL) must(MINKE_ERROR_NO_MEMORY, "host");
     return host;

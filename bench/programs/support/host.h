@@ -12,6 +12,10 @@ void must(int result, const char *what);
 /* A host that allows so many connections at once, from one address too, and asks every peer who it is or does not. */
 minke_host_t *new_host(uint32_t connections, bool identify);
 
+/* What all hosts made from now on may try with UDP: "auto", "mmsg" or "single", as `udp_batching` has it. Ends the
+ * program when there is no such way, or the library has no choice. */
+void choose_udp(const char *way);
+
 /* Listens, and prints {"addr":".."} when it can be dialled. */
 void listen_at(minke_host_t *host, const char *multiaddr);
 
