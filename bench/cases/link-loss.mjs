@@ -3,7 +3,7 @@ import { KINDS, kind_not_run, measure } from '../lib/link.mjs';
 
 const RTT = 100, LOSSES = [0.001, 0.01];
 // BBR fills the link, whatever is lost: fewer of those at once, for the processor's sake.
-const WHO = { minke: 6, tcp: 6, usrsctp: 6, 'node-datachannel': 3, js: 3, 'minke-bbr': 2, 'tcp-bbr': 2 };
+const WHO = { minke: 6, tcp: 6, usrsctp: 6, 'node-datachannel': 3, js: 3, go: 3, 'minke-bbr': 2, 'tcp-bbr': 2 };
 
 const mean = values => values.reduce((a, b) => a + b, 0) / values.length;
 
@@ -27,7 +27,7 @@ const rows = LOSSES.flatMap(loss => Object.keys(WHO).map(kind => ({
   run: context => over_seeds(kind, loss, context),
 })));
 
-const PEERS = ['usrsctp', 'node-datachannel', 'js'];
+const PEERS = ['usrsctp', 'node-datachannel', 'js', 'go'];
 const best_peer = (of, loss) => Math.max(...PEERS.map(peer => of(`${peer}-${loss}`).mbit_s).filter(Number.isFinite));
 const percent = loss => `${loss * 100} %`;
 
