@@ -23,6 +23,7 @@
 //     plots: [                       optional
 //       { file: 'throughput', title: 'One stream', kind: 'bars', measure: 'gbit_s' },
 //       { file: 'loss', title: 'By loss', kind: 'lines', measure: 'mbit_s', x: { title: 'loss', unit: '%' } },
+//       { file: 'time', title: 'Over time', kind: 'time', over_time: 'rates', step: 0.5, y: { title: 'user data', unit: 'Mbit/s' } },
 //     ],
 //     rounds: 3,                     optional: so many at most
 //     notes: results => 'Markdown',  optional: goes below the table, for what is no number
@@ -34,6 +35,9 @@
 // try. It returns figures: numbers under the names of `measures` become cells (median, smallest, largest over the rounds),
 // anything else only stands in the JSON. It throws when it went wrong (the others go on, the failure is told), and may
 // return { not_run: 'why' }. It leaves no process behind: use lib/processes.mjs, whose processes have a time limit.
+//
+// Plots show all rows, or those that `rows` (names) has. An axis `x` may have `log: true` and `show`, which makes a tick's text. In
+// `time` the figure named by over_time is a list of numbers, one every `step` seconds; the first round's is shown.
 //
 // A target's `value` gets a function that gives the figures of a row in the same round; a round where one of them is
 // missing does not count. `at_most: true` where less is better; `digits` (2) and `unit` as in measures.

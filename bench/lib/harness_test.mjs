@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { load_cases } from './cases.mjs';
 import { bar_plot, line_plot, ticks_to } from './plot.mjs';
 import { cpu_of, run, start } from './processes.mjs';
-import { conclude, write_report } from './report.mjs';
+import { conclude, plot_of, write_report } from './report.mjs';
 import { judge, spread, spread_of } from './statistics.mjs';
 
 const rows = [
@@ -55,6 +55,15 @@ test('plots are well-formed', () => {
   assert.ok(bars.includes('A &#60;b&#62;') && bars.includes('speed, Gbit/s') && bars.includes('not run: none'));
   for (const log of [true, false]) check_svg(line_plot('Lines', { title: 'x', log }, axis, [{ title: 'A', points: [{ x: 1, ...point }, { x: 100, ...point }] }]));
   check_svg(line_plot('One point', { title: 'x', log: true }, axis, [{ title: 'A', points: [{ x: 5, ...point }] }]));
+});
+
+test('curves are made of the first round', () => {
+  const results = { rows: [{ name: 'a', title: 'A', spread: {}, rounds: [{ rates: [1, 2, 3] }] }, { name: 'b', title: 'B', spread: {}, rounds: [] }] };
+  const plot = { kind: 'time', title: 'Over time', over_time: 'rates', step: 0.5, y: { title: 'user data', unit: 'Mbit/s' } };
+  const svg = plot_of({ measures: {} }, plot, results);
+  check_svg(svg);
+  assert.ok(svg.includes('time, s') && svg.includes('user data, Mbit/s') && !svg.includes('>B<'));
+  assert.equal(plot_of({ measures: {} }, { ...plot, over_time: 'none' }, results), null);
 });
 
 test('a report has every row, and keeps the cases of an earlier run', () => {
@@ -113,6 +122,7 @@ test('all cases say what they must', async () => {
     }
     for (const plot of each.plots ?? []) {
       if (plot.measure != null) assert.ok(plot.measure in each.measures, `${each.name}: a plot wants ${plot.measure}`);
+      assert.ok(['bars', 'lines', 'time'].includes(plot.kind), `${each.name}: a plot of no kind`);
       if (plot.kind === 'lines') assert.ok(plot.x?.title, `${each.name}: an axis without a name`);
     }
   }

@@ -3,6 +3,7 @@
 const GREY = '#78818c', REFERENCE = '#a3acb8';
 const COLOURS = ['#3d85c6', '#d98032', '#4d9e5f', '#9a6fd0', '#cc5b5b', '#2f9e9e', '#b08f2e'];
 const WIDTH = 760;
+const DOTS_MAX = 20; // more points are a curve
 
 const escape = text => `${text}`.replace(/[&<>"]/g, c => `&#${c.charCodeAt(0)};`);
 const round = value => Math.round(value * 10) / 10;
@@ -78,7 +79,7 @@ function scale_of(axis, values, from, to) {
 
 /** series: [{ title, points: [{ x, min, median, max }] }]. An axis with `log: true` has its ticks at the points. */
 export function line_plot(title, x_axis, y_axis, series) {
-  const left = 70, right = WIDTH - 190, top = 44, bottom = 344;
+  const left = 70, right = WIDTH - 60 - 6.5 * Math.max(...series.map(each => each.title.length)), top = 44, bottom = 344;
   const points = series.flatMap(each => each.points);
   const xs = scale_of(x_axis, points.map(point => point.x), left, right);
   const ys = scale_of({ log: false }, points.map(point => point.max), bottom, top);
@@ -95,7 +96,7 @@ export function line_plot(title, x_axis, y_axis, series) {
     const colour = COLOURS[i % COLOURS.length], sorted = [...own].sort((a, b) => a.x - b.x);
     const path = sorted.map(point => `${round(xs.at(point.x))},${round(ys.at(point.median))}`).join(' ');
     parts.push(`<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="2"/>`);
-    for (const point of sorted) {
+    for (const point of sorted.length > DOTS_MAX ? [] : sorted) {
       parts.push(line(xs.at(point.x), ys.at(point.min), xs.at(point.x), ys.at(point.max), colour));
       parts.push(`<circle cx="${round(xs.at(point.x))}" cy="${round(ys.at(point.median))}" r="3.5" fill="${colour}"/>`);
     }

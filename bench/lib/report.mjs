@@ -57,6 +57,15 @@ function markdown_of(results) {
   return parts.join('\n\n');
 }
 
+/** Curves of the first round, from figures that are a list of numbers, one a step. */
+function time_plot({ title, over_time, step, y, x = { title: 'time', unit: 's' } }, rows) {
+  const series = rows.filter(row => row.rounds[0]?.[over_time]?.length > 0).map(row => ({
+    title: row.series ?? row.title,
+    points: row.rounds[0][over_time].map((value, i) => ({ x: (i + 0.5) * step, min: value, median: value, max: value })),
+  }));
+  return series.length > 0 ? line_plot(title, x, y, series) : null;
+}
+
 /** One plot of a case as SVG; null when there is nothing to show. */
 export function plot_of(each, plot, results) {
   const rows = plot.rows == null ? results.rows : results.rows.filter(row => plot.rows.includes(row.name));
@@ -67,7 +76,7 @@ export function plot_of(each, plot, results) {
     }));
     return bars.some(bar => bar.median != null) ? bar_plot(plot.title, y_axis, bars) : null;
   }
-  if (plot.kind !== 'lines') return null;
+  if (plot.kind === 'time') return time_plot(plot, rows);
   const series = new Map();
   for (const row of rows) {
     if (row.x == null || row.spread[plot.measure] == null) continue;
