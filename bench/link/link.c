@@ -28,8 +28,8 @@
 
 enum { NOT_RUN = 77, EXEC_FAILED = 127, BY_SIGNAL = 128 };
 
-/* Niceness of what runs at the ends, where we may: a sender that waits for a processor looks like a slow network, and no
- * congestion control can tell them apart. */
+/* Niceness of what runs at the ends, where we may: a sender that waits for a processor looks like a slow network, and
+ * no congestion control can tell them apart. */
 enum { URGENCY = -10 };
 
 static const uint64_t SECOND = 1000000000, MILLISECOND = 1000000;
