@@ -7,6 +7,7 @@
 #   tests/interop/<noun>/*.c             a program that the interop runner starts, one a folder
 #   tests/fuzz/<noun>_fuzz.c             libFuzzer targets
 #   bench/programs/<noun>.c              each a program that a benchmark starts, linked with bench/programs/support/
+#   bench/link/                          a link of chosen quality, and what is sent over it
 #   examples/<noun>.c                    each a program, compiled as a user would
 #   examples/chat/*.c                    one program
 
@@ -68,6 +69,15 @@ if(MINKE_TESTS AND cmocka_FOUND)
     endif()
   endforeach()
   minke_tests_of(${PROJECT_SOURCE_DIR}/tests/sim sim minke-core 900)
+
+  # What the benchmarks over links rest on.
+  minke_test_program(unit-bench-direction minke-core ${PROJECT_SOURCE_DIR}/bench/link/tests/direction_test.c
+    ${PROJECT_SOURCE_DIR}/bench/link/direction.c ${PROJECT_SOURCE_DIR}/bench/link/chance.c)
+  target_include_directories(unit-bench-direction PRIVATE ${PROJECT_SOURCE_DIR}/bench/link)
+  target_link_libraries(unit-bench-direction PRIVATE PkgConfig::cmocka)
+  add_test(NAME unit-bench-direction COMMAND unit-bench-direction)
+  set_tests_properties(unit-bench-direction PROPERTIES LABELS unit TIMEOUT 60)
+  add_dependencies(tests unit-bench-direction)
 
   # The SCTP engine of libdatachannel as an oracle, in virtual time: it reads the clock that this program exports.
   pkg_check_modules(usrsctp IMPORTED_TARGET usrsctp)

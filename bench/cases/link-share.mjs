@@ -1,7 +1,7 @@
 // How much of a link one flow takes.
 import { KINDS, kind_not_run, measure } from '../lib/link.mjs';
 
-const RTTS = [50, 100, 200], WHO = ['minke', 'tcp', 'usrsctp', 'node-datachannel', 'js'];
+const RTTS = [50, 100, 200], WHO = ['minke', 'tcp', 'usrsctp', 'node-datachannel', 'js', 'go'];
 const rows = WHO.flatMap(kind => RTTS.map(rtt => ({
   name: `${kind}-${rtt}`, title: `${KINDS[kind].title}, ${rtt} ms`, series: KINDS[kind].title, x: rtt,
   not_run: () => kind_not_run(kind),

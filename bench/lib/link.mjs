@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { programs, root } from './cases.mjs';
-import { js } from './libp2p.mjs';
+import { go, js } from './libp2p.mjs';
 import { start } from './processes.mjs';
 
 const A = '10.55.0.1', B = '10.55.0.2', FLOWS = `${root}bench/link/flows/`, GRACE_S = 40;
@@ -54,6 +54,12 @@ export const KINDS = {
     listen: ({ port, seconds }) => node('js.mjs', 'listen', `/ip4/${B}/udp/${port}/webrtc-direct`, `${seconds}`),
     dial: ({ addr }) => node('js.mjs', 'dial', addr),
   },
+  go: {
+    title: 'go-libp2p', not_run: go.not_run,
+    listen: ({ port }) => [go.listener[0], '--listen', `/ip4/${B}/udp/${port}/webrtc-direct`],
+    dial: ({ addr, seconds }) => [go.listener[0], '-bench', 'throughput', '-amount', `${seconds}`, addr],
+    sender_measures: true,
+  },
 };
 
 /** Why a kind cannot run; null: it can. */
@@ -101,15 +107,21 @@ export async function with_link(options, limit_s, use) {
   }
 }
 
+/** What a sender says that measures by itself, as a receiver would; it knows of no bins. */
+function as_received({ bytes, gbit_s }) {
+  return { bytes, seconds: bytes * 8 / gbit_s / 1e9, begun_s: NaN, longest_gap_ms: null, bin_ms: 100, bin_bytes: [], sender: null };
+}
+
 /** One flow from a to b: what the receiver says, with the sender's last word in `sender`. */
 async function flow(begin, kind, port, seconds) {
   const folder = mkdtempSync(`${tmpdir()}/minke-link-`);
-  const { listen, dial } = KINDS[kind];
+  const { listen, dial, sender_measures } = KINDS[kind];
   const receiver = begin('b', listen({ port, seconds, folder }));
   let sender;
   try {
     const { addr } = await receiver.line(line => line.addr != null);
-    sender = begin('a', dial({ port, folder, addr }));
+    sender = begin('a', dial({ port, folder, addr, seconds }));
+    if (sender_measures) return as_received(await sender.done);
     sender.done.catch(() => {}); // it ends as the receiver does, in one way or another
     const received = await receiver.line(line => line.event === 'received');
     const sent = sender.line(line => line.event === 'sent').catch(() => null);
@@ -163,8 +175,8 @@ export async function measure(options, kind, seconds) {
   // What was lost behind the bottleneck has gone through it: it counts as use in proportion.
   const used = begin => mbit_s(sum(of_link('bin_bytes', begin)), to - begin) / capacity;
   return {
-    mbit_s: mbit_s(flow_.bytes, seconds), late_mbit_s: rate_between(flow_, middle, to),
-    share: mbit_s(flow_.bytes, seconds) / capacity, late_share: rate_between(flow_, middle, to) / capacity,
+    mbit_s: mbit_s(flow_.bytes, flow_.seconds), late_mbit_s: rate_between(flow_, middle, to),
+    share: mbit_s(flow_.bytes, flow_.seconds) / capacity, late_share: rate_between(flow_, middle, to) / capacity,
     used: used(from), late_used: used(middle),
     queue_ms: sum(queue) / Math.max(1, queue.length) / forth.rate_bytes * 1000,
     gap_ms: flow_.longest_gap_ms, gaps_over_200_ms: flow_.gaps_over_200_ms,

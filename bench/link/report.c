@@ -13,7 +13,7 @@ static double overflowed_of(const direction_bin_t *bin) { return bin->overflowed
 static double queue_max_of(const direction_bin_t *bin) { return bin->queue_max; }
 static double queue_mean_of(const direction_bin_t *bin)
 {
-    return bin->arrivals > 0 ? (double)(bin->queue_sum / bin->arrivals) : 0;
+    return bin->arrivals > 0 ? (double)bin->queue_sum / (double)bin->arrivals : 0;
 }
 
 static void write_bins(FILE *out, const direction_t *direction, const char *name, bin_number_t number)

@@ -5,10 +5,11 @@
 import '../../../tests/interop/peers/polyfill.js';
 import { dial_for } from '../../../tests/interop/peers/job.js';
 import { make_node } from '../../../tests/interop/peers/node_of.js';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Arrivals } from './arrivals.mjs';
 
 const [mode, address, seconds] = process.argv.slice(2);
-const PROTOCOL = '/minke-bench/flow/1.0.0', BLOCK = new Uint8Array(1 << 20);
+const PROTOCOL = '/minke-bench/flow/1.0.0', BLOCK = new Uint8Array(16384), KEPT_BUFFERED = 1024 * 1024;
 
 async function listen() {
   let arrivals = null;
@@ -28,10 +29,14 @@ async function listen() {
   console.log(JSON.stringify({ event: 'listening', addr: `${node.getMultiaddrs()[0]}` }));
 }
 
+// js takes any amount without a word, so that this looks at what waits by itself.
 async function dial() {
-  const link = await dial_for({ address, strict: false, user_agent: 'js bench' }, 'dial', () => {});
+  const link = await dial_for({ address, user_agent: 'js bench' }, 'dial', () => {});
   const pipe = await link.open(PROTOCOL, { keep: false });
-  for (;;) await pipe.write(BLOCK);
+  for (;;) {
+    if (pipe.stream.writeBufferLength > KEPT_BUFFERED) await sleep(1);
+    else await pipe.write(BLOCK);
+  }
 }
 
 await (mode === 'listen' ? listen() : dial());

@@ -57,7 +57,10 @@ static int receive_until_over(minke_host_t *host, arrivals_t *arrivals, double s
         }
     }
     if (connection == 0) return failed("listen", "nobody came");
-    arrivals_print(arrivals, "minke", "");
+    char more[64];
+    (void)snprintf(more, sizeof more, ",\"duplicates\":%llu",
+                   (unsigned long long)minke_counters(host)->sctp_data_duplicate);
+    arrivals_print(arrivals, "minke", more);
     return 0;
 }
 
@@ -106,10 +109,10 @@ static void print_samples(const samples_t *samples, const char *control)
     const minke_connection_stats_t *last = &samples->at[samples->n - 1];
     (void)printf("{\"event\":\"sent\",\"kind\":\"minke\",\"control\":\"%s\",\"begun_s\":%.6f,\"bytes_sent\":%llu,"
                  "\"retransmitted\":%llu,"
-                 "\"losses\":%llu,\"timeouts\":%llu,\"sample_ms\":%d",
+                 "\"losses\":%llu,\"timeouts\":%llu,\"rto_ms\":%.1f,\"sample_ms\":%d",
                  control, samples->begun_at, (unsigned long long)last->bytes_sent,
                  (unsigned long long)last->chunks_retransmitted, (unsigned long long)last->losses,
-                 (unsigned long long)last->timeouts, SAMPLE_MS);
+                 (unsigned long long)last->timeouts, (double)last->retransmit_after / 1000, SAMPLE_MS);
     print_series(samples, "window", window_of);
     print_series(samples, "in_flight", in_flight_of);
     print_series(samples, "peer_window", peer_window_of);
