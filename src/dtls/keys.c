@@ -12,6 +12,7 @@ enum { GCM_SALT = 4, GCM_EXPLICIT = 8, CHACHA_IV = 12, KEY_MAX = 32, MASTER_SECR
 
 bool minke__dtls_algorithms_fetch(minke_dtls_algorithms_t *algorithms)
 {
+    algorithms->ciphers = (minke_dtls_ciphers_t){.slots_n = 0};
     algorithms->prf = EVP_KDF_fetch(NULL, "TLS1-PRF", NULL);
     algorithms->aes_128_gcm = EVP_CIPHER_fetch(NULL, "AES-128-GCM", NULL);
     algorithms->aes_256_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);

@@ -422,10 +422,12 @@ static void check_record(lab_t *lab, const minke_dtls_keys_t *theirs, size_t len
     lab_send(lab, LAB_CLIENT, text, len);
     assert_true(minke__dtls_record_read(sealed.data, sealed.len, &record));
     minke_reader_t r = minke__reader(record.body, 8);
-    assert_true(minke__dtls_keys_start(&keys, record.sequence, minke__read_u64(&r)));
+    keys.write.cipher = keys.read.cipher = NULL; /* the contexts are those of the original */
+    minke__dtls_keys_start(&keys, record.sequence, minke__read_u64(&r));
     memcpy(ours + minke__dtls_keys_head(&keys), text, len);
     assert_int_equal(minke__dtls_keys_seal(&keys, MINKE_DTLS_APPLICATION_DATA, ours, len), sealed.len);
     assert_memory_equal(ours, sealed.data, sealed.len);
+    minke__dtls_keys_free(&keys);
 }
 
 static void records_are_those_of_openssl(void **state)
