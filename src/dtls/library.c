@@ -147,12 +147,13 @@ static bool have_source(void)
     return true;
 }
 
-static OSSL_LIB_CTX *new_lean(void)
+static OSSL_LIB_CTX *new_lean(OSSL_PROVIDER **provider)
 {
     OSSL_LIB_CTX *library = OSSL_LIB_CTX_new();
-    if (library != NULL && OSSL_PROVIDER_add_builtin(library, "minke", begin_provider) == 1 &&
-        OSSL_PROVIDER_load(library, "minke") != NULL)
-        return library;
+    *provider = NULL;
+    if (library != NULL && OSSL_PROVIDER_add_builtin(library, "minke", begin_provider) == 1)
+        *provider = OSSL_PROVIDER_load(library, "minke");
+    if (*provider != NULL) return library;
     OSSL_LIB_CTX_free(library);
     return NULL;
 }
@@ -165,10 +166,12 @@ OSSL_LIB_CTX *minke__dtls_library(void)
     static _Atomic(OSSL_LIB_CTX *) lean;
     OSSL_LIB_CTX *winner = atomic_load_explicit(&lean, memory_order_acquire);
     if (winner != NULL) return winner;
-    OSSL_LIB_CTX *made = is_release_known() && have_source() ? new_lean() : NULL;
+    OSSL_PROVIDER *provider;
+    OSSL_LIB_CTX *made = is_release_known() && have_source() ? new_lean(&provider) : NULL;
     ERR_clear_error();
     if (made == NULL) return NULL;
     if (atomic_compare_exchange_strong(&lean, &winner, made)) return made;
+    OSSL_PROVIDER_unload(provider);
     OSSL_LIB_CTX_free(made);
     return winner;
 }

@@ -4,8 +4,9 @@
 
 enum {
     HELLO_MAX = 512,
-    /* What a listener takes to make its flight, two or three signatures' time; others wait for it in vain. */
-    FLIGHT_AFTER = 3000
+    /* What a listener that has others to serve takes to make its flight; where there is none, this is waited in vain.
+     */
+    FLIGHT_AFTER = 10000
 };
 
 minke_hello_t *minke__hello_new(const minke_env_t *env, minke_dtls_t *dtls, minke_time_t now)
