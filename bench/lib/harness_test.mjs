@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { load_cases } from './cases.mjs';
 import { bar_plot, line_plot, ticks_to } from './plot.mjs';
 import { cpu_of, run, start } from './processes.mjs';
@@ -91,11 +92,22 @@ test('a report has every row, and keeps the cases of an earlier run', () => {
   }
 });
 
+function runs(pid) {
+  try {
+    return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  } catch {
+    return false;
+  }
+}
+
 test('processes: lines, failures, limits', async () => {
   assert.deepEqual(await run('sh', ['-c', 'echo no JSON; echo \'{"a":1}\'; echo \'{"a":2}\''], {}), { a: 2 });
   await assert.rejects(run('sh', ['-c', 'echo \'{"a":1}\'; echo why not >&2; exit 3']), /ended with 3 why not/);
   await assert.rejects(run('sh', ['-c', 'exec sleep 10'], { limit_s: 0.2 }), /not done within 0.2 s/);
   await assert.rejects(run('/nonexistent/program', []), /ENOENT/);
+  const { orphan } = await run('sh', ['-c', 'sleep 10 >/dev/null & echo "{\\"orphan\\":$!}"']);
+  for (let i = 0; runs(orphan) && i < 100; i++) await sleep(10);
+  assert.ok(!runs(orphan), 'what a program leaves behind is ended');
   const server = start('sh', ['-c', 'echo \'{"addr":"x"}\'; exec sleep 10']);
   assert.equal((await server.line(line => line.addr != null)).addr, 'x');
   assert.equal((await server.line(line => line.addr != null)).addr, 'x');

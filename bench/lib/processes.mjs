@@ -15,9 +15,16 @@ function can_pin() {
   }
 }
 
+/** Ends a program and all that it has started: each is a process group. */
+function kill_all(child) {
+  try {
+    process.kill(-child.pid, 'SIGKILL');
+  } catch {} // nobody is left
+}
+
 /** What is still there when this program ends, whyever, ends with it. */
 const alive = new Set();
-process.on('exit', () => { for (const child of alive) child.kill('SIGKILL'); });
+process.on('exit', () => { for (const child of alive) kill_all(child); });
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 
 /** Whether `core` means anything here. */
@@ -52,7 +59,7 @@ export function resident_of(pid) {
  */
 export function start(command, args, { core, limit_s = 60, env, cwd } = {}) {
   const [program, all] = pinned && core != null ? ['taskset', ['-c', `${core}`, command, ...args]] : [command, args];
-  const child = spawn(program, all, { stdio: ['ignore', 'pipe', 'pipe'], env: env ?? process.env, cwd });
+  const child = spawn(program, all, { stdio: ['ignore', 'pipe', 'pipe'], env: env ?? process.env, cwd, detached: true });
   const name = `${command.split('/').at(-1)} ${args.join(' ')}`;
   alive.add(child);
   const lines = [], waiting = new Set();
@@ -70,10 +77,11 @@ export function start(command, args, { core, limit_s = 60, env, cwd } = {}) {
   });
   const timer = setTimeout(() => {
     late = true;
-    child.kill('SIGKILL');
+    kill_all(child);
   }, limit_s * 1000);
   const ended = new Promise(resolve => {
     child.on('error', error => resolve({ error }));
+    child.on('exit', () => kill_all(child));
     child.on('close', (code, signal) => resolve({ code, signal }));
   });
   const over = ended.then(({ error, code, signal }) => {
@@ -101,7 +109,7 @@ export function start(command, args, { core, limit_s = 60, env, cwd } = {}) {
     },
     async end() {
       child.kill('SIGTERM');
-      const hard = setTimeout(() => child.kill('SIGKILL'), 2000);
+      const hard = setTimeout(() => kill_all(child), 2000);
       await over;
       clearTimeout(hard);
     },

@@ -154,6 +154,7 @@ typedef struct sender {
     mark_t first, last;
     uint8_t answers[32]; /* what was received, and whether all was */
     size_t answers_len;
+    size_t total_at; /* how much of it is written */
     bool warm, stopped, over;
 } sender_t;
 
@@ -169,15 +170,23 @@ static void write_all(sender_t *s, flow_t *flow)
     if (n != MINKE_ERROR_AGAIN) must((int)n, "write");
 }
 
-static void stop(sender_t *s)
+/* Memory may be short while much waits to be sent: WRITABLE says when to go on. */
+static void write_total(sender_t *s)
 {
     uint8_t total[8];
+    put_u64(total, s->written);
+    if (s->total_at == sizeof total) return;
+    const ssize_t n = minke_stream_write(s->host, s->control, total + s->total_at, sizeof total - s->total_at);
+    if (n != MINKE_ERROR_AGAIN) must((int)n, "control stream");
+    if (n > 0) s->total_at += (size_t)n;
+    if (s->total_at == sizeof total) must(minke_stream_finish(s->host, s->control), "finish");
+}
+
+static void stop(sender_t *s)
+{
     s->last = mark_now(s->written);
     s->stopped = true;
     for (size_t i = 0; i < s->flows_n; i++) must(minke_stream_finish(s->host, s->flows[i].id), "finish");
-    put_u64(total, s->written);
-    if (minke_stream_write(s->host, s->control, total, sizeof total) != sizeof total) die("control stream");
-    must(minke_stream_finish(s->host, s->control), "finish");
 }
 
 static void read_answers(sender_t *s)
@@ -190,6 +199,7 @@ static void read_answers(sender_t *s)
         (void)minke_stream_consume(s->host, s->control, (size_t)n);
     }
     if (s->answers_len >= 24 && !s->stopped) stop(s);
+    if (s->stopped) write_total(s);
 }
 
 static void on_stream(sender_t *s, const minke_event_t *event)
