@@ -181,7 +181,7 @@ export async function measure(options, kind, seconds) {
     queue_ms: sum(queue) / Math.max(1, queue.length) / forth.rate_bytes * 1000,
     gap_ms: flow_.longest_gap_ms, gaps_over_200_ms: flow_.gaps_over_200_ms,
     overflowed: forth.dropped.queue, lost: forth.dropped.loss, retransmitted: flow_.sender?.retransmitted ?? null,
-    timeouts: flow_.sender?.timeouts ?? null, rto_ms: flow_.sender?.rto_ms ?? null,
+    duplicates: flow_.duplicates ?? null, timeouts: flow_.sender?.timeouts ?? null, rto_ms: flow_.sender?.rto_ms ?? null,
     over_time: rates_over_time(flow_), link_late_us: forth.late_us.mean,
     // Not the link's doing: these must be 0, or the machine was too busy.
     astray: forth.dropped.ring + forth.dropped.device + forth.dropped.refused, too_slow: forth.dropped.receiver,

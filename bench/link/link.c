@@ -170,6 +170,8 @@ static void write_entrance(const running_t *r, const char *name, const site_t *s
 
 static void hold(running_t *r)
 {
+    /* Whoever began this may be killed: nobody would end the link then, as its input need not be a pipe. */
+    (void)prctl(PR_SET_PDEATHSIG, (unsigned long)SIGTERM, 0ul, 0ul, 0ul);
     (void)printf("{\"event\":\"ready\",\"addresses\":[\"%s\",\"%s\"]", ADDRESSES[0], ADDRESSES[1]);
     write_entrance(r, "a", &r->sites[0]);
     write_entrance(r, "b", &r->sites[1]);

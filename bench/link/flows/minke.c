@@ -2,7 +2,9 @@
  * One stream of Minke in one direction, as long as the receiver likes.
  *
  *     link-minke listen MULTIADDR SECONDS          takes one connection, receives for so long, prints what came
- *     link-minke dial MULTIADDR CONTROL [FILE]     sends until the other end has had enough; CONTROL: default
+ *     link-minke dial MULTIADDR CONTROL [FILE]     sends until the other end has had enough; CONTROL: cubic, newreno,
+ * bbr; default: what a program gets that does not choose link-minke control CONTROL                   ends with 0 if
+ * there is such a one
  *
  * Prints JSON: the sender what its connection looked like every 100 ms. FILE gets the trace.
  */
@@ -159,27 +161,50 @@ static int dial(minke_host_t *host, const char *where, const char *control)
 
 /* ---- */
 
+/* Sets the congestion control; false: there is none of this name. */
+static bool choose(minke_host_options_t *options, const char *name)
+{
+#ifdef LINK_MINKE_CONGESTION
+    static const char *const names[] = {
+        [MINKE_CONGESTION_CUBIC] = "cubic", [MINKE_CONGESTION_NEW_RENO] = "newreno", [MINKE_CONGESTION_BBR] = "bbr"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(names[i], name) != 0) continue;
+        options->transport.congestion = (minke_congestion_control_t)i;
+        return true;
+    }
+#else
+    (void)options;
+#endif
+    return strcmp(name, "default") == 0;
+}
+
 static void write_trace(void *user, const minke_trace_event_t *event)
 {
     (void)fprintf(user, "%.6f %s %s %s %llu\n", (double)event->at / 1e6, minke_layer_name(event->layer), event->name,
                   event->detail, (unsigned long long)event->value);
 }
 
+static int usage(void)
+{
+    (void)fputs("usage: link-minke listen MULTIADDR SECONDS\n"
+                "       link-minke dial MULTIADDR CONTROL [FILE]\n"
+                "       link-minke control CONTROL\n",
+                stderr);
+    return 2;
+}
+
 int main(int argc, char **argv)
 {
     minke_host_options_t options;
     minke_host_defaults(&options);
-    if (argc < 4) {
-        (void)fputs("usage: link-minke listen MULTIADDR SECONDS\n       link-minke dial MULTIADDR CONTROL [FILE]\n",
-                    stderr);
-        return 2;
-    }
+    if (argc == 3 && strcmp(argv[1], "control") == 0) return choose(&options, argv[2]) ? 0 : 1;
+    const bool listens = argc == 4 && strcmp(argv[1], "listen") == 0;
+    if (!listens && (argc < 4 || strcmp(argv[1], "dial") != 0 || !choose(&options, argv[3]))) return usage();
     FILE *trace = argc > 4 ? fopen(argv[4], "we") : NULL;
     if (trace != NULL) options.transport.trace = (minke_trace_t){.user = trace, .event = write_trace};
     minke_host_t *host = minke_host_new(&options);
     if (host == NULL) return failed("host", "cannot be made");
-    const int code = strcmp(argv[1], "listen") == 0 ? listen_once(host, argv[2], strtod(argv[3], NULL))
-                                                    : dial(host, argv[2], argv[3]);
+    const int code = listens ? listen_once(host, argv[2], strtod(argv[3], NULL)) : dial(host, argv[2], argv[3]);
     minke_host_free(host);
     if (trace != NULL) (void)fclose(trace);
     return code;
