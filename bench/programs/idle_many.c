@@ -15,6 +15,7 @@
 
 #include <malloc.h>
 #include <net/if.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -28,7 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CLIENTS_MAX = 64, AT_ONCE = 20, SETTLE_S = 15, PATIENCE_S = 600, PINGS_MAX = 10000, PING_BYTES = 32 };
+enum { CLIENTS_MAX = 64, AT_ONCE = 20, IDENTIFY_S = 5, SETTLE_S = 15, PATIENCE_S = 600, PINGS_MAX = 10000, PING_BYTES = 32 };
 
 /* What the processes tell each other. */
 typedef struct board {
@@ -142,19 +143,41 @@ static _Noreturn void serve(long connections)
 
 /* ---- those who hold connections ---- */
 
+static long see(const minke_event_t *event)
+{
+    if (event->type == MINKE_EVENT_DISCONNECTED) (void)fprintf(stderr, "idle-many: %s\n", event->close.text);
+    return event->type == MINKE_EVENT_CONNECTED;
+}
+
+/* Sleeps by the clock, not on sockets: to wake a process on the same machine with an answer is dear, and would be the
+ * listener's processor time. */
+static _Noreturn void doze(minke_host_t *host)
+{
+    minke_event_t event;
+    struct pollfd sockets = {.fd = minke_fd(host), .events = POLLIN};
+    for (;;) {
+        while (minke_poll(host, &event) == MINKE_OK) (void)see(&event);
+        const int ms = minke_timeout(host);
+        if (ms == 0 || poll(&sockets, 1, 0) > 0) continue;
+        (void)usleep(ms > 0 && ms < 50 ? (useconds_t)ms * 1000 : 50000);
+    }
+}
+
 static _Noreturn void hold(long wanted)
 {
     minke_event_t event;
     minke_connection_t connection;
     minke_host_t *host = new_host(wanted + 1);
-    for (long dialled = 0, up = 0;;) {
+    for (long dialled = 0, up = 0; up < wanted;) {
         for (; dialled < wanted && dialled - up < AT_ONCE; dialled++) {
             if (minke_dial(host, board->addr, 1, &connection) < 0) die("cannot dial: is `ulimit -n` too low?");
         }
-        if (minke_wait(host, &event, -1) < 0) continue;
-        if (event.type == MINKE_EVENT_CONNECTED) up++;
-        if (event.type == MINKE_EVENT_DISCONNECTED) (void)fprintf(stderr, "idle-many: %s\n", event.close.text);
+        if (minke_wait(host, &event, -1) == MINKE_OK) up += see(&event);
     }
+    for (const double until = now_s() + IDENTIFY_S; now_s() < until;) {
+        if (minke_wait(host, &event, 100) == MINKE_OK) (void)see(&event);
+    }
+    doze(host);
 }
 
 /* ---- the one that comes afresh ---- */
