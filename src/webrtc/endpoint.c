@@ -144,14 +144,19 @@ static minke_time_t deadline_of(const minke_connection_state_t *c)
     return c->dial != NULL ? minke__dial_deadline(c) : minke__connection_deadline(c);
 }
 
+void minke__endpoint_wake(minke_transport_t *t, minke_connection_state_t *c)
+{
+    append_once(&t->to_send, &c->to_send);
+    append_once(&t->to_tell, &c->to_tell);
+}
+
 void minke__endpoint_touch(minke_transport_t *t, minke_connection_state_t *c)
 {
     if (c->dial != NULL && c->phase >= MINKE_PHASE_CLOSING) minke__dial_free(t, c);
     sync_all_paths(t, c);
     count_handshake(t, c);
     minke__heap_set(&t->timers, &c->timer, deadline_of(c));
-    append_once(&t->to_send, &c->to_send);
-    append_once(&t->to_tell, &c->to_tell);
+    minke__endpoint_wake(t, c);
 }
 
 int minke__endpoint_has_room(minke_transport_t *t)

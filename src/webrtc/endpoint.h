@@ -57,6 +57,9 @@ struct minke_transport {
 
 /* endpoint.c: after anything that touched a connection, so that tables, timers and lists know. */
 void minke__endpoint_touch(minke_transport_t *transport, minke_connection_state_t *connection);
+/* After something that happens for every few bytes and can only have given it more to send or tell:
+ * minke_transport_transmit does the rest. */
+void minke__endpoint_wake(minke_transport_t *t, minke_connection_state_t *c);
 minke_connection_state_t *minke__endpoint_connection(const minke_transport_t *transport, minke_connection_t id);
 minke_ice_session_t *minke__endpoint_by_path(const minke_transport_t *transport, const minke_path_t *path);
 minke_ice_session_t *minke__endpoint_by_ufrag(const minke_transport_t *transport, const char *ufrag, size_t len,
