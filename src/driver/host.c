@@ -75,6 +75,7 @@ minke_host_t *minke_host_new(const minke_host_options_t *options)
     host->look_again_at = MINKE_TIME_NEVER;
     host->epoll = epoll_create1(EPOLL_CLOEXEC);
     host->udp_batching = chosen.udp_batching;
+    host->spin_after = chosen.spin_us;
     if (host->epoll < 0 || minke__outbox_init(&host->outbox, &node->env) < 0 ||
         minke__udp_inbox_init(&host->inbox, &node->env, chosen.transport.memory_max / INBOX_PART) < 0 ||
         copy_text(&node->env, chosen.ca_file, &host->ca_file) < 0 ||
