@@ -3,7 +3,7 @@
  * processes on two cores, each asleep until something comes. They take turns, so that what else the machine does meets
  * all of them. One JSON object on stdout: medians in microseconds, and the median of the ratios of a round.
  *
- *     minke-rtt [--size BYTES] [--count N] [--rounds N] [--same-core]
+ *     minke-rtt [--size BYTES] [--count N] [--rounds N] [--same-core] [--spin US]
  *
  * `raw` sleeps in recv(); `epoll` in epoll_wait() and reads then, as a program with more than one socket must.
  */
@@ -31,7 +31,7 @@ enum { RAW, EPOLL, STREAM, KINDS };
 static const char protocol[] = "/echo/1.0.0";
 
 static size_t size = 64, count = 2000, rounds = 7;
-static size_t echo_core = 1;
+static size_t echo_core = 1, spin_us = 0;
 static uint8_t message[SIZE_MOST];
 
 static _Noreturn void fail(const char *what)
@@ -142,6 +142,14 @@ static void must(long result, const char *what)
     exit(1);
 }
 
+static minke_host_t *new_host(void)
+{
+    minke_host_options_t options;
+    minke_host_defaults(&options);
+    options.spin_us = (uint32_t)spin_us;
+    return minke_host_new(&options);
+}
+
 static void echo_stream(minke_host_t *host, minke_stream_t stream)
 {
     const uint8_t *data;
@@ -156,7 +164,7 @@ static void echo_stream(minke_host_t *host, minke_stream_t stream)
 
 static _Noreturn void serve(int tell)
 {
-    minke_host_t *host = minke_host_new(NULL);
+    minke_host_t *host = new_host();
     minke_event_t event;
     if (host == NULL) fail("host");
     must(minke_handle(host, protocol), protocol);
@@ -188,7 +196,7 @@ static minke_host_t *start_stream(minke_stream_t *stream)
     if (pipe(ends) < 0) fail("pipe");
     if (start_echo() == 0) serve(ends[1]);
     if (read(ends[0], addr, sizeof addr - 1) <= 0) fail("no address");
-    minke_host_t *host = minke_host_new(NULL);
+    minke_host_t *host = new_host();
     if (host == NULL) fail("host");
     must(minke_dial(host, addr, 1, &connection), "dial");
     (void)wait_for(host, MINKE_EVENT_CONNECTED);
@@ -261,17 +269,17 @@ static bool read_number(const char *text, size_t least, size_t most, size_t *out
 
 static bool read_options(int argc, char **argv)
 {
-    static const struct option known[] = {{"size", required_argument, NULL, 's'},
-                                          {"count", required_argument, NULL, 'c'},
-                                          {"rounds", required_argument, NULL, 'r'},
-                                          {"same-core", no_argument, NULL, 'S'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option known[] = {
+        {"size", required_argument, NULL, 's'},   {"count", required_argument, NULL, 'c'},
+        {"rounds", required_argument, NULL, 'r'}, {"same-core", no_argument, NULL, 'S'},
+        {"spin", required_argument, NULL, 'p'},   {NULL, 0, NULL, 0}};
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         bool valid = true;
         if (c == 's') valid = read_number(optarg, 2, SIZE_MOST, &size);
         else if (c == 'c') valid = read_number(optarg, 1, COUNT_MOST, &count);
         else if (c == 'r') valid = read_number(optarg, 1, ROUNDS_MOST, &rounds);
         else if (c == 'S') echo_core = 0;
+        else if (c == 'p') valid = read_number(optarg, 0, 1000000, &spin_us);
         else valid = false;
         if (!valid) return false;
     }
@@ -282,7 +290,7 @@ int main(int argc, char **argv)
 {
     figures_t all[ROUNDS_MOST];
     if (!read_options(argc, argv)) {
-        (void)fprintf(stderr, "usage: %s [--size BYTES] [--count N] [--rounds N] [--same-core]\n", argv[0]);
+        (void)fprintf(stderr, "usage: %s [--size BYTES] [--count N] [--rounds N] [--same-core] [--spin US]\n", argv[0]);
         return 2;
     }
     double *times = calloc(count, sizeof *times);

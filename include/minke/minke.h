@@ -58,6 +58,8 @@ typedef struct minke_host_options {
     minke_relay_options_t relay; /**< be a circuit relay, and its limits. Default: none, and those of a public one */
     minke_udp_batching_t udp_batching; /**< the best way that may be tried. Default MINKE_UDP_AUTOMATIC; the others are
                                           slower, and there for tests, measurements, and systems that break trains */
+    uint32_t spin_us; /**< microseconds that minke_wait looks again and again before it sleeps: to wake a process takes
+                         longer than all the rest of a short way. It takes a core of its own. Default 0: it sleeps */
 } minke_host_options_t;
 
 /** Fills in every default, `size` included. */

@@ -75,6 +75,7 @@ minke_host_t *minke_host_new(const minke_host_options_t *options)
     host->look_again_at = MINKE_TIME_NEVER;
     host->epoll = epoll_create1(EPOLL_CLOEXEC);
     host->udp_batching = chosen.udp_batching;
+    host->spin_after = chosen.spin_us;
     if (host->epoll < 0 || minke__outbox_init(&host->outbox, &node->env) < 0 ||
         minke__udp_inbox_init(&host->inbox, &node->env, chosen.transport.memory_max / INBOX_PART) < 0 ||
         copy_text(&node->env, chosen.ca_file, &host->ca_file) < 0 ||
@@ -229,6 +230,14 @@ static void on_udp_ready(minke_host_t *host, minke_watch_t *watch, uint32_t even
  *
  * A foreign loop may make them long after the last minke_poll: they read the clock themselves. */
 
+/* When bytes are written and consumed: nothing that they start is exact to a few milliseconds, and time never goes
+ * back. */
+static minke_time_t lately(const minke_host_t *host)
+{
+    const minke_time_t now = minke__clock_lately();
+    return now > host->now ? now : host->now;
+}
+
 int minke_handle(minke_host_t *host, const char *protocol) { return minke__node_handle(host->node, protocol); }
 
 int minke_allow_limited(minke_host_t *host, const char *protocol)
@@ -260,7 +269,7 @@ int minke_open(minke_host_t *host, minke_connection_t connection, const char *pr
 
 ssize_t minke_stream_write(minke_host_t *host, minke_stream_t stream, const void *data, size_t len)
 {
-    return minke__node_write(host->node, stream, data, len, minke__clock_now());
+    return minke__node_write(host->node, stream, data, len, lately(host));
 }
 
 ssize_t minke_stream_peek(minke_host_t *host, minke_stream_t stream, const uint8_t **data)
@@ -270,7 +279,7 @@ ssize_t minke_stream_peek(minke_host_t *host, minke_stream_t stream, const uint8
 
 int minke_stream_consume(minke_host_t *host, minke_stream_t stream, size_t len)
 {
-    return minke__node_consume(host->node, stream, len, minke__clock_now());
+    return minke__node_consume(host->node, stream, len, lately(host));
 }
 
 int minke_stream_finish(minke_host_t *host, minke_stream_t stream)

@@ -62,6 +62,7 @@ struct minke_host {
     minke_metrics_t *metrics; /* metrics.h; NULL: nobody is served */
     int epoll;
     bool waits_in_ms;        /* this system has no epoll_pwait2 */
+    minke_time_t spin_after; /* looks for so long before it sleeps */
     minke_map_t sockets;     /* id -> minke_host_socket_t */
     minke_handles_t watches; /* what stands in epoll -> minke_watch_t */
     minke_list_t listeners;

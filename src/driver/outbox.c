@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "driver/host.h"
+#include "webrtc/endpoint.h"
 
 /* What the cost of a call is small beside. */
 enum { COLLECT_BYTES = 16 << 10, OUTBOX_BYTES = COLLECT_BYTES + MINKE_TRAIN_BYTES };
@@ -68,6 +69,14 @@ static bool collect(minke_host_t *host)
     return true;
 }
 
+/* Nobody else has anything to say: a question or an answer does not wait until its own connection has been asked for
+ * more, which takes as long as a tenth of the way. */
+static bool is_alone(const minke_host_t *host)
+{
+    const minke_list_t *to_send = &host->node->transport->to_send;
+    return to_send->next->next == to_send;
+}
+
 void minke__outbox_transmit(minke_host_t *host)
 {
     minke_outbox_t *outbox = &host->outbox;
@@ -75,7 +84,7 @@ void minke__outbox_transmit(minke_host_t *host)
     for (bool more = true; more;) {
         more = collect(host);
         const bool full = outbox->trains_n == MINKE_UDP_MESSAGES_MAX || outbox->bytes_n >= COLLECT_BYTES;
-        if ((full || !more) && !send_all(host)) return;
+        if ((full || !more || is_alone(host)) && !send_all(host)) return;
     }
 }
 

@@ -77,10 +77,21 @@ static int wait_until_ready(minke_host_t *host, struct epoll_event *ready, minke
     return wait_in_ms(host->epoll, ready, after);
 }
 
+/* Looks again and again, then sleeps for what is left. */
+static int look_then_wait(minke_host_t *host, struct epoll_event *ready, minke_time_t after)
+{
+    const minke_time_t until = host->now + host->spin_after;
+    int n = 0;
+    if (host->spin_after == 0 || after < host->spin_after) return wait_until_ready(host, ready, after);
+    while (n == 0 && minke__clock_now() < until) n = wait_in_ms(host->epoll, ready, 0);
+    if (n != 0) return n;
+    return wait_until_ready(host, ready, after == MINKE_TIME_NEVER ? after : after - host->spin_after);
+}
+
 int minke__watch_serve(minke_host_t *host, minke_time_t after)
 {
     struct epoll_event ready[EVENTS_PER_TURN];
-    const int n = wait_until_ready(host, ready, after);
+    const int n = look_then_wait(host, ready, after);
     if (n < 0) return errno == EINTR ? MINKE_ERROR_AGAIN : MINKE_ERROR_SYSTEM;
     if (after > 0) host->now = minke__clock_now();
     for (int i = 0; i < n; i++) {

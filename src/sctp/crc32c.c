@@ -1,5 +1,6 @@
 #include "sctp/crc32c.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -49,11 +50,31 @@ static uint32_t update_portable(uint32_t crc, const uint8_t *at, size_t len)
 }
 
 #ifdef MINKE_CRC32C_X86
-/* The instruction takes three cycles but a new one can start every cycle: three lanes at once. Joining them multiplies
- * a lane's remainder by x to the number of bits that follow it; the instruction itself reduces the product. */
-enum { LANE_WORDS = 16, LANE_BYTES = 8 * LANE_WORDS };
-static const uint32_t past_one_lane = 0x0d3b6092u;  /* x^(64 * LANE_WORDS - 33), bits reflected */
-static const uint32_t past_two_lanes = 0xb9e02b86u; /* x^(128 * LANE_WORDS - 33) */
+/* The instruction takes three cycles but a new one can start every cycle: three lanes at once, as long as they can be.
+ * Joining them multiplies a lane's remainder by x to the number of bits that follow it; the instruction itself reduces
+ * the product. */
+enum { LANE_WORDS_MAX = 64, LANE_WORDS_MIN = 4 };
+
+/* x^(64 n - 33), bits reflected, for n words that follow, from 1 on. */
+/* clang-format off */
+static const uint32_t past_words[2 * LANE_WORDS_MAX] = {
+    0x00000001, 0x493c7d27, 0xf20c0dfe, 0xba4fc28e, 0x3da6d0cb, 0xddc0152b, 0x1c291d04, 0x9e4addf8, 0x740eef02,
+    0x39d3b296, 0x083a6eec, 0x0715ce53, 0xc49f4f67, 0x47db8317, 0x2ad91c30, 0x0d3b6092, 0x6992cea2, 0xc96cfdc0,
+    0x7e908048, 0x878a92a7, 0x1b3d8f29, 0xdaece73e, 0xf1d0f55e, 0xab7aff2a, 0xa87ab8a8, 0x2162d385, 0x8462d800,
+    0x83348832, 0x71d111a8, 0x299847d5, 0xffd852c6, 0xb9e02b86, 0xdcb17aa4, 0x18b33a4e, 0xf37c5aee, 0xb6dd949b,
+    0x6051d5a2, 0x78d9ccb7, 0x18b0d4ff, 0xbac2fd7b, 0x21f3d99c, 0xa60ce07b, 0x8f158014, 0xce7f39f4, 0xa00457f7,
+    0x61d82e56, 0x8d6d2c43, 0xd270f1a2, 0x00ac29cf, 0xc619809d, 0xe9adf796, 0x2b3cac5d, 0x96638b34, 0x65863b64,
+    0xe0e9f351, 0x1b03397f, 0x9af01f2d, 0xebb883bd, 0x2cff42cf, 0xb3e32c28, 0x88f25a3a, 0x064f7f26, 0x4e36f0b0,
+    0xdd7e3b0c, 0xbd6f81f8, 0xf285651c, 0x91c9bd4b, 0x10746f3c, 0x885f087b, 0xc7a68855, 0x4c144932, 0x271d9844,
+    0x52148f02, 0x8e766a0c, 0xa3c6f37a, 0x93a5f730, 0xd7c0557f, 0x6cb08e5c, 0x63ded06a, 0x6b749fb2, 0x4d56973c,
+    0x1393e203, 0x9669c9df, 0xcec3662e, 0xe417f38a, 0x96c515bb, 0x4b9e0f71, 0xe6fc4e6a, 0xd104b8fc, 0x8227bb8a,
+    0x5b397730, 0xb0cd4768, 0xe78eb416, 0x39c7ff35, 0x61ff0e01, 0xd7a4825c, 0x8d96551c, 0x0ab3844b, 0x0bf80dd2,
+    0x0167d312, 0x8821abed, 0xf6076544, 0x6a45d2b2, 0x26f6a60a, 0xd8d26619, 0xa741c1bf, 0xde87806c, 0x98d8d9cb,
+    0x14338754, 0x49c3cc9c, 0x5bd2011f, 0x68bce87a, 0xdd07448e, 0x57a3d037, 0xdde8f5b9, 0x6956fc3b, 0xa3e3e02c,
+    0x42d98888, 0xd73c7bea, 0x3771e98f, 0x80ff0093, 0xb42ae3d9, 0x8fe4c34d, 0x2178513a, 0xdf99fc11, 0xe0ac139e,
+    0x6c23e841, 0x170076fa
+};
+/* clang-format on */
 
 static uint64_t word_at(const uint8_t *at)
 {
@@ -62,35 +83,59 @@ static uint64_t word_at(const uint8_t *at)
     return word;
 }
 
-__attribute__((target("sse4.2,pclmul"))) static uint32_t update_lanes(uint32_t crc, const uint8_t *at)
+static uint32_t half_word_at(const uint8_t *at)
 {
+    uint32_t word;
+    memcpy(&word, at, sizeof word);
+    return word;
+}
+
+__attribute__((target("sse4.2,pclmul"))) static uint32_t update_lanes(uint32_t crc, const uint8_t *at, size_t words)
+{
+    const uint8_t *second_at = at + 8 * words, *third_at = second_at + 8 * words;
     uint64_t first = crc, second = 0, third = 0;
-    for (size_t i = 0; i < LANE_BYTES; i += 8) {
+    for (size_t i = 0; i < 8 * words; i += 8) {
         first = _mm_crc32_u64(first, word_at(at + i));
-        second = _mm_crc32_u64(second, word_at(at + LANE_BYTES + i));
-        third = _mm_crc32_u64(third, word_at(at + 2 * LANE_BYTES + i));
+        second = _mm_crc32_u64(second, word_at(second_at + i));
+        third = _mm_crc32_u64(third, word_at(third_at + i));
     }
-    const __m128i a = _mm_clmulepi64_si128(_mm_cvtsi64_si128((int64_t)first), _mm_cvtsi64_si128(past_two_lanes), 0);
-    const __m128i b = _mm_clmulepi64_si128(_mm_cvtsi64_si128((int64_t)second), _mm_cvtsi64_si128(past_one_lane), 0);
+    const __m128i past_one = _mm_cvtsi64_si128(past_words[words - 1]),
+                  past_two = _mm_cvtsi64_si128(past_words[2 * words - 1]);
+    const __m128i a = _mm_clmulepi64_si128(_mm_cvtsi64_si128((int64_t)first), past_two, 0);
+    const __m128i b = _mm_clmulepi64_si128(_mm_cvtsi64_si128((int64_t)second), past_one, 0);
     const uint64_t joined = (uint64_t)_mm_cvtsi128_si64(_mm_xor_si128(a, b));
     return (uint32_t)(_mm_crc32_u64(0, joined) ^ third);
 }
 
 __attribute__((target("sse4.2,pclmul"))) static uint32_t update_x86(uint32_t crc, const uint8_t *at, size_t len)
 {
-    for (; len >= 3 * LANE_BYTES; len -= 3 * LANE_BYTES, at += 3 * LANE_BYTES) crc = update_lanes(crc, at);
+    for (size_t words; (words = len / 24) >= LANE_WORDS_MIN;) {
+        if (words > LANE_WORDS_MAX) words = LANE_WORDS_MAX;
+        crc = update_lanes(crc, at, words);
+        at += 24 * words;
+        len -= 24 * words;
+    }
     uint64_t wide = crc;
     for (; len >= 8; len -= 8, at += 8) wide = _mm_crc32_u64(wide, word_at(at));
     crc = (uint32_t)wide;
-    for (; len > 0; len--, at++) crc = _mm_crc32_u8(crc, *at);
+    if (len >= 4) crc = _mm_crc32_u32(crc, half_word_at(at));
+    for (at += len & 4, len &= 3; len > 0; len--, at++) crc = _mm_crc32_u8(crc, *at);
     return crc;
 }
+
+/* The field lies in a word that is whole: no byte goes by itself where all is padded to four. */
+__attribute__((target("sse4.2,pclmul"))) static uint32_t update_header_x86(const uint8_t *packet)
+{
+    return (uint32_t)_mm_crc32_u64(_mm_crc32_u64(0xffffffff, word_at(packet)), word_at(packet + 8) >> 32 << 32);
+}
+
+static bool has_instructions(void) { return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul"); }
 #endif
 
 static uint32_t update(uint32_t crc, const uint8_t *at, size_t len)
 {
 #ifdef MINKE_CRC32C_X86
-    if (__builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul")) return update_x86(crc, at, len);
+    if (has_instructions()) return update_x86(crc, at, len);
 #endif
     return update_portable(crc, at, len);
 }
@@ -101,6 +146,9 @@ uint32_t minke__crc32c_portable(const void *data, size_t len) { return ~update_p
 
 uint32_t minke__crc32c_packet(const uint8_t *packet, size_t len)
 {
+#ifdef MINKE_CRC32C_X86
+    if (len >= 16 && has_instructions()) return ~update_x86(update_header_x86(packet), packet + 16, len - 16);
+#endif
     uint8_t header[12] = {0};
     memcpy(header, packet, 8);
     return ~update(update(0xffffffff, header, sizeof header), packet + sizeof header, len - sizeof header);

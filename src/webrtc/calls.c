@@ -124,7 +124,7 @@ ssize_t minke_transport_write(minke_transport_t *t, minke_stream_t id, const voi
     minke_mux_stream_t *stream = begin(t, id, now, &c);
     if (stream == NULL) return MINKE_ERROR_STALE;
     const ssize_t taken = minke__mux_write(stream, data, len);
-    minke__endpoint_touch(t, c);
+    minke__endpoint_wake(t, c);
     return taken;
 }
 
@@ -140,7 +140,7 @@ int minke_transport_consume(minke_transport_t *t, minke_stream_t id, size_t len,
     minke_mux_stream_t *stream = begin(t, id, now, &c);
     if (stream == NULL) return MINKE_ERROR_STALE;
     const int error = minke__mux_consume(stream, len);
-    minke__endpoint_touch(t, c);
+    minke__endpoint_wake(t, c);
     return error;
 }
 

@@ -146,7 +146,7 @@ static minke_connection_state_t *accept(minke_transport_t *t, const minke_path_t
 
 static void recv_dtls(minke_transport_t *t, const minke_train_t *train, const minke_path_t *path, minke_time_t now)
 {
-    minke_ice_session_t *session = minke__endpoint_by_path(t, path);
+    minke_ice_session_t *session = minke__endpoint_sender(t, path);
     minke_connection_state_t *c = session != NULL ? session->owner : NULL;
     if (is_client_hello(train->data, train->len)) {
         minke_connection_state_t *accepted = accept(t, path, session, now);

@@ -21,14 +21,28 @@ static uint64_t hash_path(const minke_map_t *map, minke_socket_t socket, const m
     return minke__hash(map, key, sizeof key);
 }
 
+static bool is_path(const minke_path_entry_t *entry, minke_socket_t socket, const minke_address_t *remote)
+{
+    return entry->socket == socket && minke__address_equal(&entry->remote, remote);
+}
+
 static minke_path_entry_t *find_path(const minke_transport_t *t, minke_socket_t socket, const minke_address_t *remote)
 {
     minke_map_node_t *node = minke__map_first(&t->paths, hash_path(&t->paths, socket, remote));
     for (; node != NULL; node = minke__map_next(node)) {
         minke_path_entry_t *entry = MINKE_CONTAINER(node, minke_path_entry_t, node);
-        if (entry->socket == socket && minke__address_equal(&entry->remote, remote)) return entry;
+        if (is_path(entry, socket, remote)) return entry;
     }
     return NULL;
+}
+
+/* Who has spoken last often speaks again, and is found without a hash. */
+minke_ice_session_t *minke__endpoint_sender(minke_transport_t *t, const minke_path_t *path)
+{
+    if (t->last_sender == NULL || !is_path(t->last_sender, path->socket, &path->remote)) {
+        t->last_sender = find_path(t, path->socket, &path->remote);
+    }
+    return t->last_sender != NULL ? t->last_sender->session : NULL;
 }
 
 minke_ice_session_t *minke__endpoint_by_path(const minke_transport_t *t, const minke_path_t *path)
@@ -58,6 +72,7 @@ minke_ice_session_t *minke__endpoint_by_ufrag(const minke_transport_t *t, const 
 
 static void forget_path(minke_transport_t *t, minke_path_entry_t *entry)
 {
+    if (t->last_sender == entry) t->last_sender = NULL;
     minke__map_remove(&t->paths, &entry->node);
     minke__list_remove(&entry->siblings);
     minke__free(&t->env, entry);
@@ -144,15 +159,20 @@ static minke_time_t deadline_of(minke_connection_state_t *c)
     return c->dial != NULL ? minke__dial_deadline(c) : minke__connection_deadline(c);
 }
 
+void minke__endpoint_wake(minke_transport_t *t, minke_connection_state_t *c)
+{
+    c->checks_only = false;
+    append_once(&t->to_send, &c->to_send);
+    append_once(&t->to_tell, &c->to_tell);
+}
+
 void minke__endpoint_touch(minke_transport_t *t, minke_connection_state_t *c)
 {
     if (c->dial != NULL && c->phase >= MINKE_PHASE_CLOSING) minke__dial_free(t, c);
     sync_all_paths(t, c);
     count_handshake(t, c);
     minke__heap_set(&t->timers, &c->timer, deadline_of(c));
-    c->checks_only = false;
-    append_once(&t->to_send, &c->to_send);
-    append_once(&t->to_tell, &c->to_tell);
+    minke__endpoint_wake(t, c);
 }
 
 int minke__endpoint_has_room(minke_transport_t *t)

@@ -41,11 +41,12 @@ struct minke_transport {
     minke_strangers_t *strangers;
     minke_responder_t *responder; /* NULL: STUN is not served */
 
-    minke_handles_t connections; /* id -> minke_connection_state_t */
-    minke_handles_t streams;     /* id -> minke_mux_stream_t */
-    minke_map_t paths;           /* (socket, remote) -> minke_path_entry_t */
-    minke_map_t ufrags;          /* local ufrag -> minke_ice_session_t */
-    minke_map_t origins;         /* address -> minke_origin_t */
+    minke_handles_t connections;          /* id -> minke_connection_state_t */
+    minke_handles_t streams;              /* id -> minke_mux_stream_t */
+    minke_map_t paths;                    /* (socket, remote) -> minke_path_entry_t */
+    struct minke_path_entry *last_sender; /* of those; NULL: it has gone */
+    minke_map_t ufrags;                   /* local ufrag -> minke_ice_session_t */
+    minke_map_t origins;                  /* address -> minke_origin_t */
     minke_heap_t timers;
     minke_list_t everyone, to_send, to_tell;
     minke_map_t sockets; /* id -> minke_endpoint_socket_t */
@@ -58,8 +59,13 @@ struct minke_transport {
 
 /* endpoint.c: after anything that touched a connection, so that tables, timers and lists know. */
 void minke__endpoint_touch(minke_transport_t *transport, minke_connection_state_t *connection);
+/* After something that happens for every few bytes and can only have given it more to send or tell:
+ * minke_transport_transmit does the rest. */
+void minke__endpoint_wake(minke_transport_t *t, minke_connection_state_t *c);
 minke_connection_state_t *minke__endpoint_connection(const minke_transport_t *transport, minke_connection_t id);
 minke_ice_session_t *minke__endpoint_by_path(const minke_transport_t *transport, const minke_path_t *path);
+/* The same for what has just arrived: quick for one who sends much. */
+minke_ice_session_t *minke__endpoint_sender(minke_transport_t *transport, const minke_path_t *path);
 minke_ice_session_t *minke__endpoint_by_ufrag(const minke_transport_t *transport, const char *ufrag, size_t len,
                                               const minke_path_t *path);
 /* Puts a new session into the tables. MINKE_ERROR_NO_MEMORY: it is in none. */

@@ -244,6 +244,26 @@ static void waits_are_not_cut_short(void **state)
     }
 }
 
+static void it_looks_before_it_sleeps(void **state)
+{
+    (void)state;
+    minke_host_options_t options;
+    minke_event_t event;
+    minke_host_defaults(&options);
+    assert_int_equal(options.spin_us, 0);
+    options.spin_us = 2000;
+    minke_host_t *idle = minke_host_new(&options);
+    for (int ms = 1; ms <= 4; ms += 3) {
+        memset(&calls, 0, sizeof calls);
+        const minke_time_t begun = minke__clock_now();
+        assert_int_equal(minke_wait(idle, &event, ms), MINKE_ERROR_TIMEOUT);
+        assert_true(minke__clock_now() - begun >= (minke_time_t)ms * 1000);
+        assert_true(ms == 1 ? calls.waits <= 3 : calls.waits >= 2); /* what is shorter than the look is slept */
+    }
+    assert_int_equal(minke_wait(idle, &event, 0), MINKE_ERROR_TIMEOUT);
+    minke_host_free(idle);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +272,7 @@ int main(void)
         cmocka_unit_test(one_way_is_acknowledged_at_once),
         cmocka_unit_test(timeouts_in_both_units),
         cmocka_unit_test(waits_are_not_cut_short),
+        cmocka_unit_test(it_looks_before_it_sleeps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
