@@ -286,7 +286,7 @@ static bool cell_streams_in_sequence(link_t *link)
         highest = id;
     }
     /* None are told on a byte connection: yamux never uses an id again. */
-    return link_say(link, highest < 256, "%d in %.1f s, %zu ids up to %zu", SEQUENCE, (now_ms() - begun) / 1e3, ids_n,
+    return link_say(link, highest < 1024, "%d in %.1f s, %zu ids up to %zu", SEQUENCE, (now_ms() - begun) / 1e3, ids_n,
                     highest);
 }
 
