@@ -5,6 +5,7 @@ const RTT = 100, LOSSES = [0.001, 0.01];
 // BBR fills the link, whatever is lost: fewer of those at once, for the processor's sake.
 const WHO = { minke: 6, tcp: 6, usrsctp: 6, 'node-datachannel': 3, js: 3, go: 3, 'minke-bbr': 2, 'tcp-bbr': 2 };
 
+const if_known = (values, make) => values.some(each => each == null) ? null : make(values);
 const mean = values => values.reduce((a, b) => a + b, 0) / values.length;
 
 /** Several links at once, each with a seed of its own; in the same round all kinds meet the same seeds. */
@@ -15,8 +16,8 @@ async function over_seeds(kind, loss, { round, quick }) {
   const of = name => runs.map(run => run[name]);
   return {
     mbit_s: mean(of('mbit_s')), late_mbit_s: mean(of('late_mbit_s')), lowest: Math.min(...of('mbit_s')), highest: Math.max(...of('mbit_s')),
-    gap_ms: Math.max(...of('gap_ms')), gap_mean_ms: mean(of('gap_ms')),
-    timeouts: of('timeouts').some(each => each == null) ? null : of('timeouts').reduce((a, b) => a + b),
+    gap_ms: if_known(of('gap_ms'), gaps => Math.max(...gaps)), gap_mean_ms: if_known(of('gap_ms'), mean),
+    timeouts: if_known(of('timeouts'), counts => counts.reduce((a, b) => a + b)),
     runs: runs.map(({ over_time, ...figures }) => figures), over_time: runs[0].over_time,
   };
 }
