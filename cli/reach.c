@@ -7,6 +7,7 @@
 static const char *ca_file, *dns_servers;
 static minke_address_t stun_servers[MINKE_STUN_SERVERS_MAX];
 static size_t stun_servers_n;
+static minke_congestion_control_t congestion = MINKE_CONGESTION_CUBIC;
 
 /* 192.0.2.1:3478, [2001:db8::1]:3478 */
 static bool read_address(const char *text, minke_address_t *out)
@@ -38,11 +39,25 @@ static bool add_stun_server(const char *text)
     return true;
 }
 
+static bool choose_congestion(const char *name)
+{
+    static const char *const names[] = {
+        [MINKE_CONGESTION_CUBIC] = "cubic", [MINKE_CONGESTION_NEW_RENO] = "newreno", [MINKE_CONGESTION_BBR] = "bbr"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(name, names[i]) != 0) continue;
+        congestion = (minke_congestion_control_t)i;
+        return true;
+    }
+    cli_complain("--congestion takes cubic, newreno or bbr, not '%s'", name);
+    return false;
+}
+
 bool cli_reach_option(int c, const char *value)
 {
     if (c == CLI_OPTION_CA) ca_file = value;
     else if (c == CLI_OPTION_DNS) dns_servers = value;
     else if (c == CLI_OPTION_STUN) return add_stun_server(value);
+    else if (c == CLI_OPTION_CONGESTION) return choose_congestion(value);
     else return false;
     return true;
 }
@@ -53,4 +68,5 @@ void cli_reach(minke_host_options_t *options)
     options->dns_servers = dns_servers;
     options->stun_servers = stun_servers;
     options->stun_servers_n = stun_servers_n;
+    options->transport.congestion = congestion;
 }
