@@ -8,6 +8,7 @@ static const char *ca_file, *dns_servers;
 static minke_address_t stun_servers[MINKE_STUN_SERVERS_MAX];
 static size_t stun_servers_n;
 static minke_udp_batching_t udp_batching;
+static minke_congestion_control_t congestion = MINKE_CONGESTION_CUBIC;
 
 /* 192.0.2.1:3478, [2001:db8::1]:3478 */
 static bool read_address(const char *text, minke_address_t *out)
@@ -39,17 +40,32 @@ static bool add_stun_server(const char *text)
     return true;
 }
 
-static bool read_batching(const char *text)
+/* The index of `text` among `names`, or -1 after a complaint. */
+static int choose(const char *option, const char *text, const char *const names[3])
+{
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(text, names[i]) == 0) return i;
+    }
+    cli_complain("%s takes %s, %s or %s, not '%s'", option, names[0], names[1], names[2], text);
+    return -1;
+}
+
+static bool choose_batching(const char *text)
 {
     static const char *const names[] = {
         [MINKE_UDP_AUTOMATIC] = "auto", [MINKE_UDP_MMSG] = "mmsg", [MINKE_UDP_SINGLE] = "single"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(text, names[i]) != 0) continue;
-        udp_batching = (minke_udp_batching_t)i;
-        return true;
-    }
-    cli_complain("--udp takes auto, mmsg or single, not '%s'", text);
-    return false;
+    const int chosen = choose("--udp", text, names);
+    if (chosen >= 0) udp_batching = (minke_udp_batching_t)chosen;
+    return chosen >= 0;
+}
+
+static bool choose_congestion(const char *text)
+{
+    static const char *const names[] = {
+        [MINKE_CONGESTION_CUBIC] = "cubic", [MINKE_CONGESTION_NEW_RENO] = "newreno", [MINKE_CONGESTION_BBR] = "bbr"};
+    const int chosen = choose("--congestion", text, names);
+    if (chosen >= 0) congestion = (minke_congestion_control_t)chosen;
+    return chosen >= 0;
 }
 
 bool cli_reach_option(int c, const char *value)
@@ -57,7 +73,8 @@ bool cli_reach_option(int c, const char *value)
     if (c == CLI_OPTION_CA) ca_file = value;
     else if (c == CLI_OPTION_DNS) dns_servers = value;
     else if (c == CLI_OPTION_STUN) return add_stun_server(value);
-    else if (c == CLI_OPTION_UDP) return read_batching(value);
+    else if (c == CLI_OPTION_UDP) return choose_batching(value);
+    else if (c == CLI_OPTION_CONGESTION) return choose_congestion(value);
     else return false;
     return true;
 }
@@ -69,4 +86,5 @@ void cli_reach(minke_host_options_t *options)
     options->stun_servers = stun_servers;
     options->stun_servers_n = stun_servers_n;
     options->udp_batching = udp_batching;
+    options->transport.congestion = congestion;
 }

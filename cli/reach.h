@@ -1,5 +1,5 @@
-/* How others are found and believed by whoever dials them, --ca, --dns and --stun, and how datagrams go to them, --udp.
- */
+/* How others are found and believed by whoever dials them, --ca, --dns and --stun, and how datagrams go to them:
+ * --congestion and --udp. */
 #ifndef MINKE_CLI_REACH_H
 #define MINKE_CLI_REACH_H
 
@@ -8,10 +8,11 @@
 #include "cli.h"
 
 /* Long options without a letter, behind those of observe.h. */
-enum { CLI_OPTION_CA = 0x200, CLI_OPTION_DNS, CLI_OPTION_STUN, CLI_OPTION_UDP };
+enum { CLI_OPTION_CA = 0x200, CLI_OPTION_DNS, CLI_OPTION_STUN, CLI_OPTION_CONGESTION, CLI_OPTION_UDP };
 #define CLI_REACH_OPTIONS                                                                                              \
     {"ca", required_argument, NULL, CLI_OPTION_CA}, {"dns", required_argument, NULL, CLI_OPTION_DNS},                  \
         {"stun", required_argument, NULL, CLI_OPTION_STUN},                                                            \
+        {"congestion", required_argument, NULL, CLI_OPTION_CONGESTION},                                                \
     {                                                                                                                  \
         "udp", required_argument, NULL, CLI_OPTION_UDP                                                                 \
     }
@@ -21,6 +22,8 @@ enum { CLI_OPTION_CA = 0x200, CLI_OPTION_DNS, CLI_OPTION_STUN, CLI_OPTION_UDP };
     "  --dns SERVERS          whom to ask for names, as in 127.0.0.1:5353,[::1]:53 (default: the system's)\n"          \
     "  --stun ADDRESS:PORT    whom to ask for our address as others see it, for /p2p-circuit/webrtc; may be "          \
     "repeated\n"                                                                                                       \
+    "  --congestion NAME      what decides how fast we send over WebRTC: cubic (the default), newreno, or bbr, for\n"  \
+    "                         paths that lose packets without being full\n"                                            \
     "  --udp WAY              how many datagrams go in a call: auto (whole trains where the system can), mmsg, "       \
     "single\n"
 

@@ -2,7 +2,8 @@
  * What flows make of a link, in virtual time: a table of many situations, or one that the command line names.
  *
  *     sim_link                                                    the table
- *     sim_link [OPTION VALUE]... FLOW[@SECONDS] [FLOW[@SECONDS]]  one: FLOW is minke or tcp, begun SECONDS late
+ *     sim_link [OPTION VALUE]... FLOW[@SECONDS] [FLOW[@SECONDS]]  one: FLOW is cubic, newreno, bbr or
+ *                                                               tcp (a text-book CUBIC), begun SECONDS late
  *
  * Options: --rate MBIT, --rtt MS, --queue PRODUCTS of rate and round trip, --loss PERCENT, --loss-back PERCENT,
  * --reorder PERCENT, --reorder-by MS, --granularity MS of timers, --packet BYTES, --seconds N, --from N, --seed N,
@@ -94,7 +95,7 @@ static void table(void)
             run.link.round_trip = (minke_time_t)round_trips[r] * MILLISECOND;
             run.link.loss = losses[l];
             run.seeds_n = losses[l] > 0 ? 20 : 1;
-            go(&run, "minke");
+            go(&run, "cubic");
             run.plans[0].textbook = true;
             go(&run, "tcp");
         }
@@ -103,7 +104,7 @@ static void table(void)
 
 static void pairs(void)
 {
-    static const char *const names[] = {"minke, minke 2 s later", "minke, tcp 2 s later", "tcp, minke 2 s later",
+    static const char *const names[] = {"cubic, cubic 2 s later", "cubic, tcp 2 s later", "tcp, cubic 2 s later",
                                         "tcp, tcp 2 s later"};
     for (unsigned k = 0; k < 4; k++) {
         run_t run = plain();
@@ -125,8 +126,14 @@ static bool take_flow(run_t *run, const char *text)
     const char *late = strchr(text, '@');
     const size_t len = late != NULL ? (size_t)(late - text) : strlen(text);
     if (late != NULL) plan->begins_at = (minke_time_t)(strtod(late + 1, NULL) * SECOND);
-    plan->textbook = len == 3 && memcmp(text, "tcp", 3) == 0;
-    return plan->textbook || (len == 5 && memcmp(text, "minke", 5) == 0);
+    static const char *const names[] = {"cubic", "newreno", "bbr", "tcp"};
+    for (unsigned i = 0; i < 4; i++) {
+        if (len != strlen(names[i]) || memcmp(text, names[i], len) != 0) continue;
+        plan->textbook = i == 3;
+        if (i < 3) plan->congestion = (minke_congestion_control_t)i;
+        return true;
+    }
+    return false;
 }
 
 static bool take_option(run_t *run, const char *name, double value)

@@ -75,6 +75,7 @@ typedef struct minke_transport_options {
      * connections never more), and where the path takes more in a round trip as much as that, shared by the streams of
      * the connection: at most 8 MiB for all, and a quarter of connection_memory_max. */
     uint32_t send_buffer;
+    minke_congestion_control_t congestion; /**< how fast connections send. Default MINKE_CONGESTION_CUBIC */
 
     /**
      * Bytes that one connection may hold: its state (7 KiB, a host's part included), its streams (1 KiB each), what is
@@ -364,6 +365,9 @@ typedef struct minke_connection_stats {
     uint64_t chunks_retransmitted;                   /**< DATA chunks sent again */
     uint64_t losses;                                 /**< times that SACKs showed loss and the window was cut for it */
     uint64_t timeouts;                               /**< times that T3-rtx expired */
+    uint64_t undone;      /**< of both, those that were for nothing: what was thought lost had arrived */
+    uint64_t pacing_rate; /**< bytes per second at which data leaves; 0: not paced, the path is too short */
+    minke_congestion_control_t congestion;
     uint32_t congestion_window, in_flight, peer_window; /**< bytes */
     uint32_t receive_window; /**< bytes that the remote may have unread here: grows with what is consumed */
     uint32_t streams;        /**< open now, both directions */

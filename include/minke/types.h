@@ -43,6 +43,15 @@ typedef struct minke_address {
     uint8_t reserved_0; /**< zero */
 } minke_address_t;
 
+/** What decides how much a connection sends at once, and how fast. Each is fair to the others of its kind. */
+typedef enum minke_congestion_control {
+    MINKE_CONGESTION_CUBIC = 0, /**< RFC 9438, as TCP on most systems. The default */
+    MINKE_CONGESTION_NEW_RENO,  /**< RFC 9260 7.2: slower to return to what it had on long, fast paths */
+    MINKE_CONGESTION_BBR        /**< a model of the path, draft-ietf-ccwg-bbr: for paths that lose packets without being
+                                   full, where the others find a fraction of the rate. Experimental: it takes more than
+                                   its share beside them where queues are short */
+} minke_congestion_control_t;
+
 /** Between what a datagram travels. */
 typedef struct minke_path {
     minke_socket_t socket;  /**< over which of the sockets that the transport asked for */

@@ -12,8 +12,8 @@
 
 #include "base/list.h"
 #include "base/wire.h"
+#include "sctp/bbr.h"
 #include "sctp/chunk.h"
-#include "sctp/congestion.h"
 #include "sctp/flight.h"
 #include "sctp/inbound.h"
 #include "sctp/pacing.h"
@@ -155,6 +155,7 @@ struct minke_sctp {
         minke_flight_t flight;
         minke_congestion_t congestion;
         minke_recovery_t recovery;
+        minke_delivery_t delivery; /* only for algorithms that are `modelled` */
         minke_pacer_t pacer;
         minke_rtt_t rtt;
         minke_map_t streams;
@@ -303,6 +304,8 @@ void minke__sctp_write_data(minke_sctp_t *sctp, minke_writer_t *w, minke_time_t 
 minke_sctp_out_stream_t *minke__sctp_find_out_stream(minke_sctp_t *sctp, uint16_t id);
 minke_sctp_out_stream_t *minke__sctp_need_out_stream(minke_sctp_t *sctp, uint16_t id);
 void minke__sctp_drop_out_stream(minke_sctp_t *sctp, minke_sctp_out_stream_t *stream);
+/* Tells the model of the path when the user, or the remote's window, is what limits it. */
+void minke__sctp_note_limits(minke_sctp_t *sctp);
 /* Nothing pulled, nothing outstanding, nothing to pull. */
 bool minke__sctp_all_sent(minke_sctp_t *sctp);
 void minke__sctp_free_outgoing(minke_sctp_t *sctp);

@@ -12,6 +12,7 @@ void minke__congestion_init(minke_congestion_t *congestion, const minke_congesti
 void minke__congestion_on_idle(minke_congestion_t *congestion, minke_time_t idle_for, minke_time_t timeout)
 {
     const uint32_t least = MINKE_CONGESTION_PACKETS_INITIAL * congestion->unit;
+    if (congestion->algorithm->modelled) return;
     for (; idle_for > timeout && congestion->window > least; idle_for -= timeout) {
         congestion->window = congestion->window / 2 > least ? congestion->window / 2 : least;
     }

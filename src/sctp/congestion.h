@@ -2,16 +2,17 @@
  * How much may be in flight, and how fast it may leave. Loss recovery tells what happened to the packets; the algorithm
  * answers with a window, in bytes of user data, and a rate.
  *
- *                 on_acked, at every SACK                  window
- *   sack.c  ----- on_loss, once per round trip ----> [ algorithm ] -----> outgoing.c, pacing.c
- *                 on_timeout, on_spurious                  rate
+ *   sack.c ----- on_acked, at every SACK ---------.                     window
+ *   loss.c ----- on_loss, once per round trip,    +--> [ algorithm ] -----------> outgoing.c
+ *                on_timeout, on_undone -----------'                     rate      pacing.c
  *
- * Between the first loss of a round trip and the acknowledgement of what was sent after it, recovery.c brings what
+ * Between the first loss of a round trip and the acknowledgement of what was sent after it, reduction.c brings what
  * flies down to the new window step by step.
  */
 #ifndef MINKE_SCTP_CONGESTION_H
 #define MINKE_SCTP_CONGESTION_H
 
+#include "sctp/delivery.h"
 #include "sctp/slow_start.h"
 
 /* The window never grows beyond this. */
@@ -24,25 +25,45 @@ enum { MINKE_CONGESTION_PACKETS_INITIAL = 10 };
 /* What a SACK told. */
 typedef struct minke_congestion_ack {
     minke_time_t now;
-    minke_time_t round_trip;   /* of the newest packet; 0: ambiguous */
-    minke_time_t smoothed_rtt; /* with it */
-    uint64_t newest;           /* number of the newest packet known to have arrived */
-    uint64_t packets;          /* sent so far: the number of the last */
-    uint32_t bytes;            /* newly acknowledged */
-    uint32_t growth;           /* of these, sent after the last loss event began */
-    uint32_t in_flight_before; /* when it came */
-    bool limited;              /* within a round trip the window, and nothing else, held something back */
+    minke_time_t round_trip;           /* of the newest packet; 0: ambiguous */
+    minke_time_t smoothed_rtt;         /* with it */
+    uint64_t newest;                   /* number of the newest packet known to have arrived */
+    uint64_t packets;                  /* sent so far: the number of the last */
+    uint32_t bytes;                    /* newly acknowledged */
+    uint32_t growth;                   /* of these, sent after the last loss event began */
+    uint32_t in_flight_before;         /* when it came */
+    uint32_t in_flight;                /* now, without what it shows to be lost */
+    const minke_rate_sample_t *sample; /* for algorithms that are `modelled` */
+    bool limited;                      /* within a round trip the window, and nothing else, held something back */
 } minke_congestion_ack_t;
 
+/* A packet, or a part of it, that was found lost. */
+typedef struct minke_congestion_lost {
+    minke_time_t now;
+    uint64_t packet; /* its number */
+    uint64_t lost;   /* bytes found lost since it left, these included */
+    uint32_t bytes;
+    uint32_t in_flight; /* when it left, itself included */
+    bool limited;       /* by the user then */
+} minke_congestion_lost_t;
+
 typedef struct minke_congestion minke_congestion_t;
+typedef struct minke_bbr minke_bbr_t;
 
 typedef struct minke_congestion_algorithm {
     const char *name;
+    /* It has a model of the path: wants rates (delivery.h) and to hear of every lost packet, and answers to losses and
+     * idleness itself. Else the window is brought down step by step after a loss, and by idleness. */
+    bool modelled;
     void (*on_acked)(minke_congestion_t *congestion, const minke_congestion_ack_t *ack);
+    /* Only if `modelled`. */
+    void (*on_lost)(minke_congestion_t *congestion, const minke_congestion_lost_t *lost);
     /* Packets were lost: the first of this round trip. */
     void (*on_loss)(minke_congestion_t *congestion, minke_time_t now);
     /* T3 expired: nothing was heard for a whole timeout. */
     void (*on_timeout)(minke_congestion_t *congestion, minke_time_t now);
+    /* Nothing had been lost. NULL: the window and all else is as before the loss. */
+    void (*on_undone)(minke_congestion_t *congestion);
     /* Data leaves, and nothing was in flight. May be NULL. */
     void (*on_restart)(minke_congestion_t *congestion, minke_time_t now);
     /* Bytes per second that may leave; 0: as many as the window allows. */
@@ -64,6 +85,7 @@ struct minke_congestion {
         minke_time_t epoch_at;  /* the growth began; 0: it has not */
         minke_time_t growth_at; /* the time up to here has been counted, or left out */
     } cubic;
+    minke_bbr_t *bbr; /* NULL: another algorithm */
 };
 
 /* RFC 9260 7.2, with slow start that doubles per round trip as TCP does (spec/sctp.md 7). */
@@ -71,6 +93,9 @@ extern const minke_congestion_algorithm_t minke__congestion_new_reno;
 
 /* RFC 9438: after a loss back to where it happened in a few seconds, however long the path. The default. */
 extern const minke_congestion_algorithm_t minke__congestion_cubic;
+
+/* bbr.h. */
+extern const minke_congestion_algorithm_t minke__congestion_bbr;
 
 void minke__congestion_init(minke_congestion_t *congestion, const minke_congestion_algorithm_t *algorithm,
                             uint32_t unit);

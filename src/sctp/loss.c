@@ -45,8 +45,10 @@ void minke__sctp_undo(minke_sctp_t *sctp, bool original_lived, bool progress)
     if (r->undo == MINKE_UNDO_NONE) return;
     /* T3 fired, then an original turned out to have arrived: the path was slow, not lossy (the idea of RFC 3522). */
     const bool spurious = r->undo == MINKE_UNDO_TIMEOUT ? original_lived : none_was_lost(r);
-    if (spurious && congestion->window < r->before.window) { /* RFC 9438 4.9.2 */
-        *congestion = r->before;
+    const bool smaller = congestion->window < r->before.window; /* RFC 9438 4.9.2 */
+    if (spurious && (smaller || congestion->algorithm->modelled)) {
+        if (congestion->algorithm->on_undone != NULL) congestion->algorithm->on_undone(congestion);
+        else *congestion = r->before;
         r->reduction.on = false;
         r->through = r->through_before;
         sctp->out.undone++;
@@ -81,7 +83,7 @@ static void loss_event(minke_sctp_t *sctp, uint64_t packet, uint32_t in_flight, 
     r->tsn = sctp->out.flight.next;
     if (r->calm > 0 && --r->calm == 0) r->steps = 0;
     congestion->algorithm->on_loss(congestion, now);
-    minke__reduction_begin(&r->reduction, in_flight, congestion->window);
+    if (!congestion->algorithm->modelled) minke__reduction_begin(&r->reduction, in_flight, congestion->window);
     sctp->out.losses++;
     sctp->env->counters->sctp_fast_recoveries++;
     minke__trace(sctp->env, now, sctp->connection, MINKE_TRACE_SCTP_RECOVERY, NULL, congestion->window);
@@ -96,6 +98,21 @@ static minke_time_t reordering_window(const minke_sctp_t *sctp, const minke_sent
     const minke_time_t window = sctp->out.rtt.minimum / 4 * (1 + r->steps);
     if (window < REORDER_WINDOW_MIN) return REORDER_WINDOW_MIN;
     return window < most || most < REORDER_WINDOW_MIN ? window : most;
+}
+
+static void tell_model(minke_sctp_t *sctp, const minke_sent_t *sent, minke_time_t now)
+{
+    minke_congestion_t *congestion = &sctp->out.congestion;
+    minke_delivery_t *delivery = &sctp->out.delivery;
+    const minke_delivery_packet_t *packet = minke__delivery_lost(delivery, sent->packet, sent->len);
+    if (packet == NULL) return;
+    const minke_congestion_lost_t lost = {.now = now,
+                                          .packet = sent->packet,
+                                          .lost = delivery->lost - packet->lost,
+                                          .bytes = sent->len,
+                                          .in_flight = packet->in_flight,
+                                          .limited = packet->limited};
+    congestion->algorithm->on_lost(congestion, &lost);
 }
 
 void minke__sctp_detect_losses(minke_sctp_t *sctp, uint32_t in_flight, minke_time_t now)
@@ -114,6 +131,7 @@ void minke__sctp_detect_losses(minke_sctp_t *sctp, uint32_t in_flight, minke_tim
             break;
         }
         loss_event(sctp, sent->packet, in_flight, now);
+        if (sctp->out.congestion.algorithm->modelled) tell_model(sctp, sent, now);
         if (r->first_lost == 0 || tsn < r->first_lost) r->first_lost = tsn;
         r->lost_n++;
         minke__flight_lose(flight, tsn);

@@ -265,6 +265,25 @@ static void write_chunks(minke_sctp_t *sctp, packet_t *packet)
     if (any) sctp->out.probe_due = false;
 }
 
+void minke__sctp_note_limits(minke_sctp_t *sctp)
+{
+    const minke_flight_t *flight = &sctp->out.flight;
+    if (flight->in_flight >= sctp->out.congestion.window || flight->lost.first != 0) return;
+    const bool nothing = sctp->out.message == NULL && sctp->out.user_empty;
+    if (nothing || !remote_has_room(sctp, minke__sctp_payload_max(sctp))) {
+        minke__delivery_limited(&sctp->out.delivery, flight->in_flight);
+    }
+}
+
+/* For the model of the path. */
+static void note_sent(minke_sctp_t *sctp, uint32_t bytes, minke_time_t now)
+{
+    const minke_flight_t *flight = &sctp->out.flight;
+    const uint64_t oldest =
+        flight->flying.first != 0 ? minke__flight_at(flight, flight->flying.first)->packet : sctp->out.packets;
+    minke__delivery_sent(&sctp->out.delivery, sctp->out.packets, oldest, bytes, flight->in_flight, now);
+}
+
 /* RFC 9260 7.2.1 */
 static void note_idle(minke_sctp_t *sctp, minke_time_t now)
 {
@@ -293,6 +312,7 @@ void minke__sctp_write_data(minke_sctp_t *sctp, minke_writer_t *w, minke_time_t 
     sctp->out.packets++;
     sctp->out.last_sent_at = now;
     minke__pacer_sent(&sctp->out.pacer, packet.bytes);
+    if (sctp->out.congestion.algorithm->modelled) note_sent(sctp, packet.bytes, now);
     minke__reduction_sent(&sctp->out.recovery.reduction, packet.bytes);
     minke__sctp_timers_data_sent(sctp, now);
     if (is_last_for_now(sctp, now)) w->data[packet.flags_at] |= MINKE_DATA_IMMEDIATE;

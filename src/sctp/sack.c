@@ -17,6 +17,9 @@ static void note_acked(minke_sctp_t *sctp, ack_t *ack, const minke_sent_t *sent,
 {
     minke_recovery_t *recovery = &sctp->out.recovery;
     ack->bytes += sent->len;
+    if (sctp->out.congestion.algorithm->modelled) {
+        minke__delivery_acked(&sctp->out.delivery, sent->packet, sent->len, now);
+    }
     if (sent->packet > recovery->through) ack->growth += sent->len;
     if (sent->state == MINKE_SENT_LOST) {
         recovery->lived_n++;
@@ -155,6 +158,8 @@ static void adapt(minke_sctp_t *sctp, const ack_t *ack, bool lost, minke_time_t 
     if (ack->bytes == 0) return;
     const minke_rtt_t *rtt = &sctp->out.rtt;
     minke_congestion_t *congestion = &sctp->out.congestion;
+    minke_rate_sample_t sample = {.valid = false};
+    if (congestion->algorithm->modelled) sample = minke__delivery_sample(&sctp->out.delivery, rtt->minimum);
     const minke_congestion_ack_t told = {.now = now,
                                          .round_trip = ack->newest_first_time ? rtt->latest : 0,
                                          .smoothed_rtt = rtt->smoothed,
@@ -163,6 +168,8 @@ static void adapt(minke_sctp_t *sctp, const ack_t *ack, bool lost, minke_time_t 
                                          .bytes = at_most(ack->bytes),
                                          .growth = lost ? 0 : at_most(ack->growth),
                                          .in_flight_before = ack->in_flight_before,
+                                         .in_flight = sctp->out.flight.in_flight,
+                                         .sample = &sample,
                                          .limited = sctp->out.blocked >= sctp->out.newest_acked};
     congestion->algorithm->on_acked(congestion, &told);
     const bool paced = rtt->minimum >= MINKE_PACING_RTT_MIN;
@@ -174,6 +181,7 @@ static void apply(minke_sctp_t *sctp, const sack_t *sack, minke_time_t now)
     minke_flight_t *flight = &sctp->out.flight;
     const uint64_t base_before = flight->base, losses_before = sctp->out.losses;
     ack_t ack = {.in_flight_before = flight->in_flight};
+    if (sctp->out.congestion.algorithm->modelled) minke__sctp_note_limits(sctp);
     ack_through(sctp, &ack, sack->cumulative, now);
     minke_reader_t r = sack->gaps;
     for (unsigned i = 0; i < sack->gaps_n; i++) {

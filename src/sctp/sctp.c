@@ -41,10 +41,21 @@ uint32_t minke__sctp_payload_max(const minke_sctp_t *sctp)
     return ((uint32_t)sctp->options.packet_max - MINKE_SCTP_HEADER_BYTES - MINKE_SCTP_DATA_HEADER_BYTES) & ~3u;
 }
 
+static const minke_congestion_algorithm_t *algorithm(minke_congestion_control_t congestion)
+{
+    switch (congestion) {
+    case MINKE_CONGESTION_NEW_RENO: return &minke__congestion_new_reno;
+    case MINKE_CONGESTION_BBR: return &minke__congestion_bbr;
+    case MINKE_CONGESTION_CUBIC: break;
+    }
+    return &minke__congestion_cubic;
+}
+
 static void init_sender(minke_sctp_t *sctp)
 {
     minke__flight_init(&sctp->out.flight, sctp->env, minke__tsn_first(sctp->initial_tsn));
-    minke__congestion_init(&sctp->out.congestion, &minke__congestion_cubic, minke__sctp_payload_max(sctp));
+    minke__congestion_init(&sctp->out.congestion, algorithm(sctp->options.congestion), minke__sctp_payload_max(sctp));
+    minke__delivery_init(&sctp->out.delivery, sctp->env);
     minke__pacer_init(&sctp->out.pacer, minke__sctp_payload_max(sctp));
     minke__map_init(&sctp->out.streams, sctp->env);
     minke__list_init(&sctp->resets.pending);
@@ -87,7 +98,11 @@ minke_sctp_t *minke__sctp_new(const minke_env_t *env, const minke_sctp_options_t
     minke__sctp_timers_stop(sctp);
     init_sender(sctp);
     init_receiver(sctp);
-    return sctp;
+    if (sctp->options.congestion != MINKE_CONGESTION_BBR) return sctp;
+    sctp->out.congestion.bbr = minke__bbr_new(sctp->env, &sctp->out.delivery);
+    if (sctp->out.congestion.bbr != NULL) return sctp;
+    minke__sctp_free(sctp);
+    return NULL;
 }
 
 void minke__sctp_free(minke_sctp_t *sctp)
@@ -95,6 +110,8 @@ void minke__sctp_free(minke_sctp_t *sctp)
     if (sctp == NULL) return;
     sctp->state = MINKE_SCTP_ENDED;
     minke__sctp_free_outgoing(sctp);
+    minke__delivery_free(&sctp->out.delivery);
+    minke__free(sctp->env, sctp->out.congestion.bbr);
     minke__sctp_free_resets(sctp);
     minke__sctp_free_requests(sctp);
     minke__sctp_free_controls(sctp);

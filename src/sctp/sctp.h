@@ -58,9 +58,10 @@ typedef struct minke_sctp_options {
     uint32_t held_max;       /* bytes kept for chunks that cannot be delivered yet, overhead counted. Default as
                                 receive_window */
     uint16_t packet_max;     /* bytes of a whole SCTP packet. Default MINKE_SCTP_PACKET_MAX, range 512 .. 65535 */
-    uint16_t streams_max;    /* outbound and inbound streams to announce. Default 65535 */
-    minke_time_t handshake_after; /* give up set-up after this long. Default 30 s */
-    minke_time_t silent_after;    /* give up when data stays unacknowledged this long. Default 30 s */
+    minke_congestion_control_t congestion; /* Default MINKE_CONGESTION_CUBIC */
+    uint16_t streams_max;                  /* outbound and inbound streams to announce. Default 65535 */
+    minke_time_t handshake_after;          /* give up set-up after this long. Default 30 s */
+    minke_time_t silent_after;             /* give up when data stays unacknowledged this long. Default 30 s */
 } minke_sctp_options_t;
 
 void minke__sctp_options_defaults(minke_sctp_options_t *options);

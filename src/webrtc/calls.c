@@ -75,6 +75,9 @@ int minke_transport_stats(const minke_transport_t *t, minke_connection_t id, min
         stats->chunks_retransmitted = sctp.retransmitted;
         stats->losses = sctp.losses;
         stats->timeouts = sctp.timeouts;
+        stats->undone = sctp.undone;
+        stats->pacing_rate = sctp.pacing_rate;
+        stats->congestion = c->config->sctp.congestion;
         stats->congestion_window = sctp.congestion_window;
         stats->in_flight = sctp.in_flight;
         stats->peer_window = sctp.peer_window;

@@ -41,7 +41,8 @@ static bool options_are_valid(const minke_transport_options_t *o)
 {
     return limits_are_valid(o) && o->handshakes_max > 0 && o->strangers_max > 0 && o->receive_window >= 16384 &&
            o->receive_window <= 1 << 30 && o->send_buffer >= 16384 && o->handshake_after > 0 && o->dial_after > 0 &&
-           o->silent_after > 0 && (o->public_key == NULL || o->sign != NULL);
+           o->silent_after > 0 && (unsigned)o->congestion <= MINKE_CONGESTION_BBR &&
+           (o->public_key == NULL || o->sign != NULL);
 }
 
 static int load_identity(minke_transport_t *t)
@@ -88,6 +89,7 @@ static void configure(minke_transport_t *t)
     config->sctp.receive_window = t->options.receive_window;
     config->sctp.held_max = t->options.receive_window;
     config->sctp.silent_after = t->options.silent_after;
+    config->sctp.congestion = t->options.congestion;
 }
 
 static int start(minke_transport_t *t)

@@ -191,7 +191,7 @@ static void settle(end_t ends[2])
     }
 }
 
-static void start(end_t ends[2])
+static void start(end_t ends[2], minke_congestion_control_t congestion)
 {
     for (unsigned i = 0; i < 2; i++) {
         end_t *end = &ends[i];
@@ -200,6 +200,7 @@ static void start(end_t ends[2])
         end->last = &end->first;
         minke_sctp_options_t options;
         minke__sctp_options_defaults(&options);
+        options.congestion = congestion;
         options.silent_after = options.handshake_after = 100000000ull * MS; /* the input may let hours pass */
         const minke_sctp_user_t user = {end, next_message, message_done, data, stream_reset, reset_done};
         end->sctp = minke__sctp_new(&end->test.env, &options, &user, i + 1);
@@ -214,7 +215,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t len)
     static end_t ends[2];
     memset(ends, 0, sizeof ends);
     now = 1000 * MS;
-    start(ends);
+    start(ends, (minke_congestion_control_t)(len % 3)); /* any of the three */
     const minke_time_t began_at = now;
     if (len > 2000) len = 2000;
     minke_reader_t r = minke__reader(input, len);

@@ -220,6 +220,7 @@ static void begin_end(flow_t *flow, end_t *end, uint64_t seed)
     minke_sctp_options_t options;
     minke__sctp_options_defaults(&options);
     options.receive_window = options.held_max = WINDOW;
+    options.congestion = flow->plan->congestion;
     if (flow->plan->packet_max != 0) options.packet_max = flow->plan->packet_max;
     test_env_init(&end->memory, seed);
     end->flow = flow;

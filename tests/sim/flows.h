@@ -27,7 +27,8 @@ typedef struct sim_bottleneck {
 } sim_bottleneck_t;
 
 typedef struct sim_flow_plan {
-    bool textbook; /* TCP, else SCTP */
+    bool textbook;                         /* TCP, else SCTP */
+    minke_congestion_control_t congestion; /* SCTP */
     minke_time_t begins_at;
     minke_time_t sack_delay; /* SCTP: the receiver is a foreign one that holds its SACK back this long; 0: Minke */
     uint16_t packet_max;     /* SCTP: 0: default */

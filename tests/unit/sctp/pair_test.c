@@ -27,6 +27,15 @@ static void moves_data_both_ways(void **state)
     free(pair);
 }
 
+/* A pair of which each seed's both ends are controlled in one of the three ways. */
+static void init_with_any_control(pair_t *pair, uint64_t seed)
+{
+    minke_sctp_options_t options;
+    minke__sctp_options_defaults(&options);
+    options.congestion = (minke_congestion_control_t)(seed % 3);
+    pair_init(pair, seed, &options);
+}
+
 static void survives_bad_links(void **state)
 {
     (void)state;
@@ -34,7 +43,7 @@ static void survives_bad_links(void **state)
     for (uint64_t seed = 1; seed <= 100; seed++) {
         if (only != 0 && seed != only) continue;
         pair_t *pair = malloc(sizeof *pair);
-        pair_init(pair, seed, NULL);
+        init_with_any_control(pair, seed);
         uint64_t random_state = seed + 1000;
         pair->loss = (unsigned)(test_random(&random_state) % 200);
         pair->duplicate = (unsigned)(test_random(&random_state) % 100);
@@ -67,7 +76,7 @@ static void never_stalls_for_long(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= 10; seed++) {
         pair_t *pair = malloc(sizeof *pair);
-        pair_init(pair, seed, NULL);
+        init_with_any_control(pair, seed);
         pair->loss = 30;
         pair->delay = 25 * PAIR_MS;
         pair_send(pair, 0, 1, 2000000, 1);
@@ -148,7 +157,7 @@ static void fills_a_narrow_link(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= 3; seed++) {
         pair_t *pair = malloc(sizeof *pair);
-        pair_init(pair, seed, NULL);
+        init_with_any_control(pair, seed);
         pair->delay = 25 * PAIR_MS;
         pair->rate = 1250000; /* 10 Mbit/s: one round trip holds 62 kB */
         pair->queue = 50 * PAIR_MS;
@@ -181,7 +190,7 @@ static void survives_an_outage(void **state)
     (void)state;
     for (unsigned seconds = 1; seconds < 25; seconds += 3) {
         pair_t *pair = malloc(sizeof *pair);
-        pair_init(pair, seconds, NULL);
+        init_with_any_control(pair, seconds / 3);
         pair_send(pair, 0, 1, 3000000, 1);
         pair_send(pair, 1, 2, 3000000, 1);
         pair_connect(pair);
@@ -201,20 +210,22 @@ static void survives_an_outage(void **state)
 static void survives_a_jumping_clock(void **state)
 {
     (void)state;
-    pair_t *pair = malloc(sizeof *pair);
-    pair_init(pair, 1, NULL);
-    pair_send(pair, 0, 1, 100000, 4);
-    pair_connect(pair);
-    pair_run_for(pair, 100 * PAIR_MS);
-    pair->now -= 50 * PAIR_MS;
-    pair_run_for(pair, 100 * PAIR_MS);
-    assert_true(pair_run(pair, 1000 * PAIR_S));
-    pair->now += 3600ull * PAIR_S;
-    for (unsigned i = 0; i < 2; i++) minke__sctp_tick(pair->ends[i].sctp, pair->now);
-    pair_send(pair, 0, 1, 100000, 8);
-    assert_true(pair_run(pair, 5000ull * PAIR_S));
-    pair_free(pair);
-    free(pair);
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        pair_t *pair = malloc(sizeof *pair);
+        init_with_any_control(pair, seed);
+        pair_send(pair, 0, 1, 100000, 4);
+        pair_connect(pair);
+        pair_run_for(pair, 100 * PAIR_MS);
+        pair->now -= 50 * PAIR_MS;
+        pair_run_for(pair, 100 * PAIR_MS);
+        assert_true(pair_run(pair, 1000 * PAIR_S));
+        pair->now += 3600ull * PAIR_S;
+        for (unsigned i = 0; i < 2; i++) minke__sctp_tick(pair->ends[i].sctp, pair->now);
+        pair_send(pair, 0, 1, 100000, 8);
+        assert_true(pair_run(pair, 5000ull * PAIR_S));
+        pair_free(pair);
+        free(pair);
+    }
 }
 
 int main(void)
