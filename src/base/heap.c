@@ -15,10 +15,11 @@ void minke__heap_free(minke_heap_t *heap)
 
 int minke__heap_reserve(minke_heap_t *heap, size_t count)
 {
-    if (count <= heap->capacity) return MINKE_OK;
+    const bool is_large = heap->capacity > COUNT_MIN && count < heap->capacity / 8 && heap->count <= count;
+    if (count <= heap->capacity && !is_large) return MINKE_OK;
     const size_t capacity = count < COUNT_MIN ? COUNT_MIN : count + count / 2;
     minke_heap_entry_t *entries = minke__realloc(heap->env, heap->entries, capacity * sizeof entries[0]);
-    if (entries == NULL) return MINKE_ERROR_NO_MEMORY;
+    if (entries == NULL) return is_large ? MINKE_OK : MINKE_ERROR_NO_MEMORY;
     heap->entries = entries;
     heap->capacity = capacity;
     return MINKE_OK;

@@ -26,7 +26,8 @@ typedef struct minke_heap {
 
 void minke__heap_init(minke_heap_t *heap, const minke_env_t *env);
 void minke__heap_free(minke_heap_t *heap);
-/* Room for `count` nodes, so that a later set of that many cannot fail. */
+/* Room for `count` nodes, so that a later set of that many cannot fail. Gives memory back where there was room for many
+ * more. */
 MINKE_MUST_USE int minke__heap_reserve(minke_heap_t *heap, size_t count);
 /* Inserts, moves or (MINKE_TIME_NEVER) removes. There must be room for a node that is new. */
 void minke__heap_set(minke_heap_t *heap, minke_heap_node_t *node, minke_time_t at);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+enum { BUCKETS_MIN = 8 };
+
 void minke__map_init(minke_map_t *map, const minke_env_t *env)
 {
     *map = (minke_map_t){.env = env, .key = {env->map_key[0], env->map_key[1]}};
@@ -22,28 +24,38 @@ static minke_map_node_t **bucket_of(const minke_map_t *map, uint64_t hash)
     return &map->buckets[(spread >> 32) & (map->buckets_n - 1)];
 }
 
-static bool grow(minke_map_t *map)
+static bool resize(minke_map_t *map, size_t buckets_n)
 {
-    minke_map_t larger = *map;
-    larger.buckets_n = map->buckets_n > 0 ? map->buckets_n * 2 : 8;
-    larger.buckets = minke__alloc_zero(map->env, larger.buckets_n * sizeof larger.buckets[0]);
-    if (larger.buckets == NULL) return false;
+    minke_map_t other = *map;
+    other.buckets_n = buckets_n;
+    other.buckets = minke__alloc_zero(map->env, other.buckets_n * sizeof other.buckets[0]);
+    if (other.buckets == NULL) return false;
     for (size_t i = 0; i < map->buckets_n; i++) {
         for (minke_map_node_t *node = map->buckets[i], *next; node != NULL; node = next) {
             next = node->next;
-            minke_map_node_t **bucket = bucket_of(&larger, node->hash);
+            minke_map_node_t **bucket = bucket_of(&other, node->hash);
             node->next = *bucket;
             *bucket = node;
         }
     }
     minke__free(map->env, map->buckets);
-    *map = larger;
+    *map = other;
+    return true;
+}
+
+/* A table that once was large becomes smaller again here and not when nodes leave, so that one may remove them on the way
+ * through. Without memory it stays as it is. */
+static bool fit(minke_map_t *map)
+{
+    if (map->buckets_n == 0) return resize(map, BUCKETS_MIN);
+    if (map->count >= map->buckets_n) (void)resize(map, map->buckets_n * 2);
+    else if (map->buckets_n > BUCKETS_MIN && map->count < map->buckets_n / 8) (void)resize(map, map->buckets_n / 2);
     return true;
 }
 
 int minke__map_insert(minke_map_t *map, minke_map_node_t *node, uint64_t hash)
 {
-    if (map->count >= map->buckets_n && !grow(map) && map->buckets_n == 0) return MINKE_ERROR_NO_MEMORY;
+    if (!fit(map)) return MINKE_ERROR_NO_MEMORY;
     minke_map_node_t **bucket = bucket_of(map, hash);
     node->hash = hash;
     node->next = *bucket;

@@ -27,7 +27,8 @@ typedef struct minke_map {
 void minke__map_init(minke_map_t *map, const minke_env_t *env);
 /* Frees the buckets; the nodes belong to their owner. */
 void minke__map_free(minke_map_t *map);
-/* MINKE_ERROR_NO_MEMORY only while the map is empty; a map that cannot grow becomes slow, not wrong. */
+/* MINKE_ERROR_NO_MEMORY only while the map has never had a node; one that cannot grow becomes slow, not wrong. One that
+ * was large and is nearly empty gives memory back. */
 MINKE_MUST_USE int minke__map_insert(minke_map_t *map, minke_map_node_t *node, uint64_t hash);
 void minke__map_remove(minke_map_t *map, minke_map_node_t *node);
 /* First node with exactly this hash, and the next one with the same hash. */

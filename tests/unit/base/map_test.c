@@ -99,6 +99,32 @@ static void test_allocation_failure(void **state)
     assert_int_equal(test.blocks, 0);
 }
 
+/* Once nearly all have left, those that come give back what they had needed; not for want of memory. */
+static void test_shrinks(void **state)
+{
+    (void)state;
+    enum { STAY = 5 };
+    test_env_t test;
+    minke_map_t map;
+    test_env_init(&test, 4);
+    minke__map_init(&map, &test.env);
+    for (size_t i = 0; i < ITEMS_N; i++)
+        assert_int_equal(minke__map_insert(&map, &items[i].node, hash_of(i)), MINKE_OK);
+    const size_t full = map.buckets_n;
+    for (size_t i = STAY; i < ITEMS_N; i++) minke__map_remove(&map, &items[i].node);
+    assert_int_equal(map.buckets_n, full);
+    for (int round = 0; round < 20; round++) {
+        test.fail_at = round == 0 ? test.allocations + 1 : 0;
+        assert_int_equal(minke__map_insert(&map, &items[STAY].node, hash_of(STAY)), MINKE_OK);
+        if (round == 0) assert_int_equal(map.buckets_n, full);
+        for (size_t i = 0; i <= STAY; i++) assert_true(contains(&map, &items[i], hash_of(i)));
+        minke__map_remove(&map, &items[STAY].node);
+    }
+    assert_in_range(map.buckets_n, 8, 64);
+    minke__map_free(&map);
+    assert_int_equal(test.blocks, 0);
+}
+
 /* SipHash-1-3 with the key 00 01 .. 0f over 00 01 .., from an independent implementation. */
 static void test_hash(void **state)
 {
@@ -139,7 +165,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_insert_find_remove),          cmocka_unit_test(test_any_reaches_all),
-        cmocka_unit_test(test_allocation_failure),          cmocka_unit_test(test_hash),
+        cmocka_unit_test(test_allocation_failure),
+        cmocka_unit_test(test_shrinks),          cmocka_unit_test(test_hash),
         cmocka_unit_test(test_maps_have_keys_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
