@@ -7,6 +7,7 @@
 static const char *ca_file, *dns_servers;
 static minke_address_t stun_servers[MINKE_STUN_SERVERS_MAX];
 static size_t stun_servers_n;
+static long mtu_max;
 
 /* 192.0.2.1:3478, [2001:db8::1]:3478 */
 static bool read_address(const char *text, minke_address_t *out)
@@ -43,6 +44,7 @@ bool cli_reach_option(int c, const char *value)
     if (c == CLI_OPTION_CA) ca_file = value;
     else if (c == CLI_OPTION_DNS) dns_servers = value;
     else if (c == CLI_OPTION_STUN) return add_stun_server(value);
+    else if (c == CLI_OPTION_MTU) return cli_number("--mtu", value, 1280, 65535, &mtu_max);
     else return false;
     return true;
 }
@@ -53,4 +55,5 @@ void cli_reach(minke_host_options_t *options)
     options->dns_servers = dns_servers;
     options->stun_servers = stun_servers;
     options->stun_servers_n = stun_servers_n;
+    if (mtu_max != 0) options->transport.mtu_max = (uint32_t)mtu_max;
 }

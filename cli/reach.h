@@ -1,4 +1,4 @@
-/* How others are found and believed by whoever dials them: --ca, --dns and --stun. */
+/* How others are found and believed by whoever dials them, --ca, --dns and --stun, and how large packets are, --mtu. */
 #ifndef MINKE_CLI_REACH_H
 #define MINKE_CLI_REACH_H
 
@@ -7,18 +7,20 @@
 #include "cli.h"
 
 /* Long options without a letter, behind those of observe.h. */
-enum { CLI_OPTION_CA = 0x200, CLI_OPTION_DNS, CLI_OPTION_STUN };
+enum { CLI_OPTION_CA = 0x200, CLI_OPTION_DNS, CLI_OPTION_STUN, CLI_OPTION_MTU };
 #define CLI_REACH_OPTIONS                                                                                              \
     {"ca", required_argument, NULL, CLI_OPTION_CA}, {"dns", required_argument, NULL, CLI_OPTION_DNS},                  \
+        {"stun", required_argument, NULL, CLI_OPTION_STUN},                                                            \
     {                                                                                                                  \
-        "stun", required_argument, NULL, CLI_OPTION_STUN                                                               \
+        "mtu", required_argument, NULL, CLI_OPTION_MTU                                                                 \
     }
 /* Their lines of --help. */
 #define CLI_REACH_HELP                                                                                                 \
     "  --ca FILE              PEM file of authorities to trust for wss, besides the system's\n"                        \
     "  --dns SERVERS          whom to ask for names, as in 127.0.0.1:5353,[::1]:53 (default: the system's)\n"          \
     "  --stun ADDRESS:PORT    whom to ask for our address as others see it, for /p2p-circuit/webrtc; may be "          \
-    "repeated\n"
+    "repeated\n"                                                                                                       \
+    "  --mtu BYTES            the largest packets to try, with their IP headers (default 1500; 1280: try none)\n"
 
 /* False: not one of them. */
 bool cli_reach_option(int c, const char *value);

@@ -18,6 +18,7 @@ const char cli_serving_help[] =
     "  --ca FILE         authorities to trust besides the system's, for relays that are reached by wss\n"
     "  --dns SERVERS     ask these for names, such as 127.0.0.1:5353, instead of the system's\n"
     "  --stun IP:PORT    ask this server for our address as others see it, for /p2p-circuit/webrtc; may be repeated\n"
+    "  --mtu BYTES       the largest packets to try, with their IP headers (default 1500; 1280: try none)\n"
     "  --json            one JSON object per line\n"
     "  --stats SECONDS   print figures this often; SIGUSR1 asks once, and for each connection too\n"
     "  --pcap FILE       a capture for Wireshark of what goes over WebRTC, with the SCTP inside decrypted: the file\n"

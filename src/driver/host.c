@@ -20,6 +20,7 @@ void minke_host_defaults(minke_host_options_t *options)
     *options = (minke_host_options_t){.size = sizeof *options, .agent = "minke/" MINKE_VERSION, .identify = true};
     options->relay = minke__relay_options_defaults();
     minke_transport_defaults(&options->transport);
+    options->transport.mtu_max = 1500;
 }
 
 /* ---- making and freeing ---- */
@@ -188,7 +189,11 @@ static bool send_train(minke_host_t *host, const minke_train_t *train, const min
 {
     minke_host_socket_t *s = find_socket(host, path->socket);
     if (s == NULL) return true;
+    const minke_fragmentation_t fragmentation = minke_transport_fragmentation(host->node->transport);
+    if (fragmentation != MINKE_FRAGMENT_USUAL) minke__udp_fragment(&s->udp, fragmentation);
     const size_t done = minke__udp_send(&s->udp, train, path);
+    if (fragmentation != MINKE_FRAGMENT_USUAL) minke__udp_fragment(&s->udp, MINKE_FRAGMENT_USUAL);
+    if (s->udp.too_large > 0) minke_transport_too_large(host->node->transport, path, s->udp.too_large, host->now);
     if (s->udp.no_way != 0) {
         minke_transport_unreachable(host->node->transport, path, strerror(s->udp.no_way), host->now);
     }

@@ -171,19 +171,34 @@ static bool means_no_way(int error)
            error == EAFNOSUPPORT || error == EACCES || error == EINVAL;
 }
 
+/* A train is not cut into segments that the path is known not to carry, which shows as EINVAL, with newer kernels as
+ * EMSGSIZE; datagrams one by one may still be cut into pieces. */
+static bool segments_may_be_too_large(const minke_train_t *train, int error)
+{
+    enum { NEVER_TOO_LARGE = 1232 }; /* IPv6 carries it everywhere */
+    return error == EMSGSIZE || (error == EINVAL && train->segment_len > NEVER_TOO_LARGE);
+}
+
 size_t minke__udp_send(minke_udp_t *udp, const minke_train_t *train, const minke_path_t *path)
 {
     size_t done = 0;
+    bool together = udp->segmentation;
     udp->no_way = 0;
+    udp->too_large = 0;
     while (done < train->len) {
         const size_t left = train->len - done;
-        const bool whole = udp->segmentation || left <= train->segment_len;
+        const bool whole = together || left <= train->segment_len;
         const minke_train_t piece = {train->data + done, whole ? left : train->segment_len, train->segment_len};
         if (send_once(udp, &piece, path) < 0) {
             if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) break;
+            if (segments_may_be_too_large(&piece, errno)) udp->too_large = piece.segment_len;
+            if (piece.len > piece.segment_len && udp->too_large > 0) {
+                together = false;
+                continue;
+            }
             /* An old kernel or a card that cannot: EIO, EINVAL, EOPNOTSUPP. Anything else loses what was sent. */
             if (piece.len > piece.segment_len && (errno == EIO || errno == EINVAL || errno == EOPNOTSUPP)) {
-                udp->segmentation = false;
+                udp->segmentation = together = false;
                 continue;
             }
             if (means_no_way(errno)) udp->no_way = errno;

@@ -24,6 +24,7 @@ typedef struct ack {
 static void note_acked(minke_sctp_t *sctp, ack_t *ack, const minke_sent_t *sent, minke_time_t now)
 {
     ack->bytes += sent->len;
+    if (sent->large) sctp->path.large_acked_at = now;
     if (sent->state == MINKE_SENT_LOST && sent->sent_n == 1) ack->original_lived = true;
     if (sent->packet > sctp->out.recovery) ack->growth += sent->len;
     /* A retransmission acknowledged faster than light was not it but the original (RFC 8985 6.2 step 2). */
@@ -77,6 +78,12 @@ static void loss_event(minke_sctp_t *sctp, uint64_t packet, minke_time_t now)
     minke__trace(sctp->env, now, sctp->connection, MINKE_TRACE_SCTP_RECOVERY, NULL, sctp->out.congestion.window);
 }
 
+/* Acknowledgements come, but for a whole timeout none of a large chunk. */
+static bool is_silent_for_large(const minke_sctp_t *sctp, minke_time_t now)
+{
+    return minke__sctp_since(sctp->path.large_acked_at, now) > minke__rtt_base_timeout(&sctp->out.rtt);
+}
+
 void minke__sctp_detect_losses(minke_sctp_t *sctp, minke_time_t now)
 {
     minke_flight_t *flight = &sctp->out.flight;
@@ -92,6 +99,7 @@ void minke__sctp_detect_losses(minke_sctp_t *sctp, minke_time_t now)
             break;
         }
         loss_event(sctp, sent->packet, now);
+        if (sent->large && sent->sent_n > 1 && is_silent_for_large(sctp, now)) minke__sctp_black_hole(sctp, now);
         minke__flight_lose(flight, tsn);
     }
     minke__sctp_timers_reorder(sctp, look_again_at);
@@ -110,6 +118,8 @@ void minke__sctp_retransmit_timeout(minke_sctp_t *sctp, minke_time_t now)
         sctp->out.may_undo = true;
         sctp->out.congestion.algorithm->on_timeout(&sctp->out.congestion, now);
         sctp->out.recovery = sctp->out.packets;
+        /* Once may be a pause of the remote's machine. */
+        if (sctp->out.rtt.backoff > 1) minke__sctp_black_hole(sctp, now);
         minke__trace(sctp->env, now, sctp->connection, MINKE_TRACE_SCTP_TIMEOUT, NULL, sctp->out.rtt.backoff);
     } else {
         minke__trace(sctp->env, now, sctp->connection, MINKE_TRACE_SCTP_WINDOW_PROBE, NULL, sctp->out.rtt.backoff);
@@ -184,7 +194,10 @@ static void note_window(minke_sctp_t *sctp, uint32_t window, bool progress)
 static void undo_timeout(minke_sctp_t *sctp, const ack_t *ack)
 {
     if (!sctp->out.may_undo) return;
-    if (ack->original_lived) sctp->out.congestion = sctp->out.before_timeout;
+    if (ack->original_lived) {
+        sctp->out.congestion = sctp->out.before_timeout;
+        sctp->out.congestion.unit = minke__sctp_payload_max(sctp); /* packets may be smaller meanwhile */
+    }
     if (ack->original_lived || ack->growth > 0) sctp->out.may_undo = false;
 }
 
