@@ -9,6 +9,7 @@ static minke_address_t stun_servers[MINKE_STUN_SERVERS_MAX];
 static size_t stun_servers_n;
 static minke_udp_batching_t udp_batching;
 static minke_congestion_control_t congestion = MINKE_CONGESTION_CUBIC;
+static long mtu_max;
 
 /* 192.0.2.1:3478, [2001:db8::1]:3478 */
 static bool read_address(const char *text, minke_address_t *out)
@@ -75,6 +76,7 @@ bool cli_reach_option(int c, const char *value)
     else if (c == CLI_OPTION_STUN) return add_stun_server(value);
     else if (c == CLI_OPTION_UDP) return choose_batching(value);
     else if (c == CLI_OPTION_CONGESTION) return choose_congestion(value);
+    else if (c == CLI_OPTION_MTU) return cli_number("--mtu", value, 1280, 65535, &mtu_max);
     else return false;
     return true;
 }
@@ -87,4 +89,5 @@ void cli_reach(minke_host_options_t *options)
     options->stun_servers_n = stun_servers_n;
     options->udp_batching = udp_batching;
     options->transport.congestion = congestion;
+    if (mtu_max != 0) options->transport.mtu_max = (uint32_t)mtu_max;
 }

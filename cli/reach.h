@@ -1,5 +1,5 @@
 /* How others are found and believed by whoever dials them, --ca, --dns and --stun, and how datagrams go to them:
- * --congestion and --udp. */
+ * --congestion, --mtu and --udp. */
 #ifndef MINKE_CLI_REACH_H
 #define MINKE_CLI_REACH_H
 
@@ -8,11 +8,12 @@
 #include "cli.h"
 
 /* Long options without a letter, behind those of observe.h. */
-enum { CLI_OPTION_CA = 0x200, CLI_OPTION_DNS, CLI_OPTION_STUN, CLI_OPTION_CONGESTION, CLI_OPTION_UDP };
+enum { CLI_OPTION_CA = 0x200, CLI_OPTION_DNS, CLI_OPTION_STUN, CLI_OPTION_CONGESTION, CLI_OPTION_MTU, CLI_OPTION_UDP };
 #define CLI_REACH_OPTIONS                                                                                              \
     {"ca", required_argument, NULL, CLI_OPTION_CA}, {"dns", required_argument, NULL, CLI_OPTION_DNS},                  \
         {"stun", required_argument, NULL, CLI_OPTION_STUN},                                                            \
         {"congestion", required_argument, NULL, CLI_OPTION_CONGESTION},                                                \
+        {"mtu", required_argument, NULL, CLI_OPTION_MTU},                                                              \
     {                                                                                                                  \
         "udp", required_argument, NULL, CLI_OPTION_UDP                                                                 \
     }
@@ -24,6 +25,7 @@ enum { CLI_OPTION_CA = 0x200, CLI_OPTION_DNS, CLI_OPTION_STUN, CLI_OPTION_CONGES
     "repeated\n"                                                                                                       \
     "  --congestion NAME      what decides how fast we send over WebRTC: cubic (the default), newreno, or bbr, for\n"  \
     "                         paths that lose packets without being full\n"                                            \
+    "  --mtu BYTES            the largest packets to try, with their IP headers (default 1500; 1280: try none)\n"      \
     "  --udp WAY              how many datagrams go in a call: auto (whole trains where the system can), mmsg, "       \
     "single\n"
 

@@ -21,6 +21,7 @@ const char cli_serving_help[] =
     "  --congestion NAME what decides how fast we send over WebRTC: cubic (the default), newreno, or bbr, for paths "
     "that\n"
     "                    lose packets without being full\n"
+    "  --mtu BYTES       the largest packets to try, with their IP headers (default 1500; 1280: try none)\n"
     "  --udp WAY         how many datagrams go in a call: auto (whole trains where the system can), mmsg, single\n"
     "  --json            one JSON object per line\n"
     "  --stats SECONDS   print figures this often; SIGUSR1 asks once, and for each connection too\n"

@@ -93,16 +93,16 @@ static json_t *to_json(const figures_t *f)
                   cli_path_name(s->kind), "remote", f->remote, "direct_version", s->version, "age_s", f->age_s, "layer",
                   minke_layer_name(s->layer), "last_step", minke_layer_name(s->last_step));
     json_t *more = json_pack(
-        "{s:i, s:i, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:I, s:I}", "pairs",
-        (int)s->pairs, "pairs_validated", (int)s->pairs_validated, "rtt_ms", (double)s->smoothed_rtt / 1e3,
+        "{s:i, s:i, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:I, s:I}",
+        "pairs", (int)s->pairs, "pairs_validated", (int)s->pairs_validated, "rtt_ms", (double)s->smoothed_rtt / 1e3,
         "retransmit_after_ms", (double)s->retransmit_after / 1e3, "bytes_sent", (json_int_t)s->bytes_sent,
         "bytes_received", (json_int_t)s->bytes_received, "bytes_acked", (json_int_t)s->bytes_acked, "bytes_delivered",
         (json_int_t)s->bytes_delivered, "chunks_retransmitted", (json_int_t)s->chunks_retransmitted, "losses",
         (json_int_t)s->losses, "timeouts", (json_int_t)s->timeouts, "undone", (json_int_t)s->undone, "pacing_rate",
         (json_int_t)s->pacing_rate, "congestion_window", (json_int_t)s->congestion_window, "in_flight",
         (json_int_t)s->in_flight, "peer_window", (json_int_t)s->peer_window, "receive_window",
-        (json_int_t)s->receive_window, "streams", (int)s->streams, "unread", (json_int_t)s->unread, "unsent",
-        (json_int_t)s->unsent);
+        (json_int_t)s->receive_window, "packet_max", (json_int_t)s->packet_max, "streams", (int)s->streams, "unread",
+        (json_int_t)s->unread, "unsent", (json_int_t)s->unsent);
     (void)json_object_update(object, more);
     json_decref(more);
     return object;
@@ -117,13 +117,13 @@ static void to_text(const figures_t *f, char *out, size_t capacity)
     (void)snprintf(out, capacity,
                    "connection    %s  %s %s, %s, %.1f s, last step done: %s\n"
                    "              round trip %.3f ms, T3 after %.0f ms, congestion window %u, in flight %u, "
-                   "their window %u, ours %u\n"
+                   "their window %u, ours %u; packets of %u\n"
                    "              %llu bytes sent, %llu received; %llu chunks again, %llu losses, %llu timeouts, %llu "
                    "undone\n"
                    "              %u streams, %zu bytes unsent, %zu unread; %u of %u addresses validated",
                    f->peer[0] != 0 ? f->peer : "(nobody yet)", s->inbound ? "from" : "to", f->remote, path, f->age_s,
                    minke_layer_name(s->last_step), (double)s->smoothed_rtt / 1e3, (double)s->retransmit_after / 1e3,
-                   s->congestion_window, s->in_flight, s->peer_window, s->receive_window,
+                   s->congestion_window, s->in_flight, s->peer_window, s->receive_window, s->packet_max,
                    (unsigned long long)s->bytes_sent, (unsigned long long)s->bytes_received,
                    (unsigned long long)s->chunks_retransmitted, (unsigned long long)s->losses,
                    (unsigned long long)s->timeouts, (unsigned long long)s->undone, s->streams, s->unsent, s->unread,

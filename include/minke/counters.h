@@ -43,6 +43,8 @@
     X(sctp_data_retransmitted, "DATA chunks sent again")                                                               \
     X(sctp_fast_recoveries, "losses repaired by fast retransmit")                                                      \
     X(sctp_timeouts, "retransmission timeouts (T3-rtx)")                                                               \
+    X(sctp_probes, "packets sent to find out whether a path carries their size")                                       \
+    X(sctp_packets_shrunk, "times that packets had to be small again: larger ones vanished or were refused")           \
     X(streams_opened, "streams opened by either side")                                                                 \
     X(streams_refused, "inbound streams refused: limit, wrong parity, bad OPEN")                                       \
     X(streams_reset, "streams that ended by reset of either side")                                                     \

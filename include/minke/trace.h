@@ -65,6 +65,7 @@ typedef enum minke_trace_level {
     X(SCTP, TIMEOUT, "timeout", STATE, "T3-rtx: all that is in flight counts as lost; value: expiries in a row")       \
     X(SCTP, WINDOW_PROBE, "window_probe", DETAIL, "the remote's window is closed, and tried; value: times in a row")   \
     X(SCTP, TAIL_PROBE, "tail_probe", DETAIL, "two round trips of silence after the last packet: one more")            \
+    X(SCTP, PACKET_SIZE, "packet_size", STATE, "the path takes larger packets, or only small ones; value: bytes")      \
     X(SCTP, RESET_REQUESTED, "reset_requested", DETAIL, "RE-CONFIG sent; value: how many streams it names")            \
     X(SCTP, RESET_ANSWERED, "reset_answered", DETAIL, "value: the result of RFC 6525 4.4, 1 is performed")             \
     X(SCTP, RESET_RECEIVED, "reset_received", DETAIL, "the remote resets; value: the SCTP stream")                     \

@@ -78,6 +78,14 @@ typedef struct minke_transport_options {
     minke_congestion_control_t congestion; /**< how fast connections send. Default MINKE_CONGESTION_CUBIC */
 
     /**
+     * The largest IP packet that is sent, bytes: 1280 to 65535 (of which a DTLS record fills 16384). Default 1280,
+     * which every path carries; a host's is 1500, an Ethernet's. Above 1280 connections that move data try larger
+     * packets, with padding, and use what the remote has acknowledged (RFC 8899). Who sets it must obey
+     * minke_transport_fragmentation, or sizes may be found that the system cuts into pieces.
+     */
+    uint32_t mtu_max;
+
+    /**
      * Bytes that one connection may hold: its state (7 KiB, a host's part included), its streams (1 KiB each), what is
      * unread and what is not acknowledged. OpenSSL's own memory is not seen: a handshake counts 80 KiB for it. Default
      * 32 MiB: a quarter each for what is unread, in flight and unsent, and one for what they cost besides. At least
@@ -154,6 +162,21 @@ MINKE_API minke_time_t minke_transport_deadline(const minke_transport_t *transpo
  */
 MINKE_API MINKE_MUST_USE size_t minke_transport_transmit(minke_transport_t *transport, uint8_t *buffer, size_t capacity,
                                                          minke_train_t *train, minke_path_t *path, minke_time_t now);
+
+/** What the system may do with a datagram that does not fit the path. */
+typedef enum minke_fragmentation {
+    MINKE_FRAGMENT_USUAL = 0, /**< as for any UDP socket: it is known to fit */
+    MINKE_FRAGMENT_NEVER,     /**< it tries whether it fits: with DF, and not cut by the system (IP_PMTUDISC_PROBE) */
+    MINKE_FRAGMENT_ALLOWED    /**< it does not fit any more and cannot be made anew: without DF (IP_PMTUDISC_DONT). Over
+                                 IPv6, where only the sender cuts, and not without being told, this does not come up */
+} minke_fragmentation_t;
+
+/** How to send what minke_transport_transmit gave last. Never anything but USUAL where mtu_max is 1280. */
+MINKE_API minke_fragmentation_t minke_transport_fragmentation(const minke_transport_t *transport);
+
+/** The system refused datagrams of `len` bytes, each, for their size (EMSGSIZE). They count as lost. */
+MINKE_API void minke_transport_too_large(minke_transport_t *transport, const minke_path_t *path, size_t len,
+                                         minke_time_t now);
 
 /** What has happened, and which fields of the event say more. */
 typedef enum minke_transport_event_type {
@@ -370,6 +393,7 @@ typedef struct minke_connection_stats {
     minke_congestion_control_t congestion;
     uint32_t congestion_window, in_flight, peer_window; /**< bytes */
     uint32_t receive_window; /**< bytes that the remote may have unread here: grows with what is consumed */
+    uint32_t packet_max;     /**< bytes of an SCTP packet: grows with what the path is found to carry */
     uint32_t streams;        /**< open now, both directions */
     size_t unread, unsent;   /**< bytes: received and not consumed; written and not handed to SCTP */
     uint64_t memory;         /**< bytes that count against connection_memory_max now, a host's part included */

@@ -24,6 +24,7 @@ void minke_host_defaults(minke_host_options_t *options)
     *options = (minke_host_options_t){.size = sizeof *options, .agent = "minke/" MINKE_VERSION, .identify = true};
     options->relay = minke__relay_options_defaults();
     minke_transport_defaults(&options->transport);
+    options->transport.mtu_max = 1500;
 }
 
 /* ---- making and freeing ---- */

@@ -25,20 +25,40 @@ static void wait_for_room(minke_host_t *host, minke_host_socket_t *s, bool wante
     minke__watch_change(host, &s->watch, wanted ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
-/* The next trains that leave by one socket. False: it has no room, and will say when it has. */
+static bool go_together(const minke_routed_train_t *a, const minke_routed_train_t *b)
+{
+    return a->path.socket == b->path.socket && a->fragmentation == b->fragmentation;
+}
+
+static size_t send_by(minke_udp_t *udp, minke_routed_train_t *trains, size_t n)
+{
+    const bool usual = trains->fragmentation == MINKE_FRAGMENT_USUAL;
+    if (!usual) minke__udp_fragment(udp, trains->fragmentation);
+    const size_t done = minke__udp_send(udp, trains, n);
+    if (!usual) minke__udp_fragment(udp, MINKE_FRAGMENT_USUAL);
+    return done;
+}
+
+static void report(minke_host_t *host, const minke_routed_train_t *sent)
+{
+    minke_transport_t *transport = host->node->transport;
+    if (sent->too_large > 0) minke_transport_too_large(transport, &sent->path, sent->too_large, host->now);
+    if (sent->no_way != 0) {
+        minke_transport_unreachable(transport, &sent->path, strerror(sent->no_way), host->now);
+    }
+}
+
+/* The next trains that leave by one socket, in one way. False: it has no room, and will say when it has. */
 static bool send_run(minke_host_t *host)
 {
     minke_outbox_t *outbox = &host->outbox;
     minke_routed_train_t *first = &outbox->trains[outbox->at];
     size_t n = 1;
-    while (outbox->at + n < outbox->trains_n && first[n].path.socket == first->path.socket) n++;
+    while (outbox->at + n < outbox->trains_n && go_together(first, &first[n])) n++;
     minke_host_socket_t *s = minke__host_socket(host, first->path.socket);
-    const size_t done = s != NULL ? minke__udp_send(&s->udp, first, n) : n;
+    const size_t done = s != NULL ? send_by(&s->udp, first, n) : n;
     outbox->at += done;
-    for (size_t i = 0; i < done; i++) {
-        if (first[i].no_way == 0) continue;
-        minke_transport_unreachable(host->node->transport, &first[i].path, strerror(first[i].no_way), host->now);
-    }
+    for (size_t i = 0; i < done; i++) report(host, &first[i]);
     if (s != NULL) wait_for_room(host, s, done < n);
     return done == n;
 }
@@ -63,7 +83,9 @@ static bool collect(minke_host_t *host)
                                  &next->train, &next->path, host->now) == 0) {
         return false;
     }
+    next->fragmentation = minke_transport_fragmentation(host->node->transport);
     next->no_way = 0;
+    next->too_large = 0;
     outbox->trains_n++;
     outbox->bytes_n += next->train.len;
     return true;

@@ -120,15 +120,29 @@ static bool is_segmented(const batch_t *batch, const minke_routed_train_t *train
     return batch->pieces[0].iov_len > train->train.segment_len;
 }
 
-/* What could not be sent goes another way: the system knows no batches, or no segments for this train (EIO, EINVAL,
- * EOPNOTSUPP from an old kernel, or a path that cannot). */
-static bool goes_another_way(minke_udp_t *udp, const batch_t *batch, const minke_routed_train_t *train, bool *apart)
+/* A train is not cut into segments that the path is known not to carry, which shows as EINVAL, with newer kernels as
+ * EMSGSIZE; datagrams one by one may still be cut into pieces. */
+static bool is_too_large(const minke_routed_train_t *train, bool segmented)
 {
+    enum { NEVER_TOO_LARGE = 1232 }; /* IPv6 carries it everywhere */
+    return errno == EMSGSIZE || (segmented && errno == EINVAL && train->train.segment_len > NEVER_TOO_LARGE);
+}
+
+/* What could not be sent goes another way: its datagrams are too large for segments; the system knows no batches, or no
+ * segments for this train (EIO, EINVAL, EOPNOTSUPP from an old kernel, or a path that cannot). */
+static bool goes_another_way(minke_udp_t *udp, const batch_t *batch, minke_routed_train_t *train, bool *apart)
+{
+    const bool segmented = is_segmented(batch, train);
+    if (is_too_large(train, segmented)) {
+        train->too_large = train->train.segment_len;
+        *apart = segmented;
+        return segmented;
+    }
     if (errno == ENOSYS && udp->batches) {
         udp->batches = false;
         return true;
     }
-    if (!is_segmented(batch, train) || (errno != EIO && errno != EINVAL && errno != EOPNOTSUPP)) return false;
+    if (!segmented || (errno != EIO && errno != EINVAL && errno != EOPNOTSUPP)) return false;
     if (++udp->refusals_n == REFUSALS_MAX) udp->segments = false;
     *apart = true;
     return true;

@@ -6,6 +6,7 @@
  *     control.c    HEARTBEAT, ERROR, ABORT, ...  sack.c       SACK in: acknowledgement; loss.c: what was lost
  *     timers.c     every timer                   transmit.c   packets out; outgoing.c: messages into chunks
  *     reset_out.c, reset_in.c                    RE-CONFIG, both directions
+ *     path.c                                     HEARTBEAT of ours: which sizes the path carries
  */
 #ifndef MINKE_SCTP_ASSOCIATION_H
 #define MINKE_SCTP_ASSOCIATION_H
@@ -17,6 +18,7 @@
 #include "sctp/flight.h"
 #include "sctp/inbound.h"
 #include "sctp/pacing.h"
+#include "sctp/packet_size.h"
 #include "sctp/reduction.h"
 #include "sctp/rtt.h"
 #include "sctp/sctp.h"
@@ -109,6 +111,7 @@ typedef struct minke_recovery {
 struct minke_sctp {
     bool takes_large_messages; /* the peer's stack is known to hand messages of 16 KiB on whole */
     bool with_minke;           /* the peer is one of us */
+    bool skips_padding;        /* the peer's stack is known to read a packet on behind a PAD chunk */
     const minke_env_t *env;
     minke_sctp_options_t options;
     minke_sctp_user_t user;
@@ -180,6 +183,17 @@ struct minke_sctp {
         bool window_probe;         /* what flies does not fit the remote's window */
     } out;
 
+    struct {
+        minke_packet_size_t size;
+        uint64_t nonce;              /* of the HEARTBEAT that is on its way; 0: none is */
+        minke_time_t sent_at;        /* when it left */
+        minke_time_t large_acked_at; /* when a large packet is known to have arrived last */
+        uint16_t probe_len;          /* its packet; 0: it only measures the round trip */
+        bool pad_behind;             /* it is padded by a chunk of its own */
+        bool measure_due;
+        bool is_cut; /* on the way, if it must be: what is too large all at once still arrives */
+    } path;
+
     minke_sctp_control_t *controls; /* in order */
     uint32_t controls_n;
 
@@ -234,8 +248,6 @@ static inline void minke__sctp_violation(minke_sctp_t *sctp, const char *text, m
 {
     minke__sctp_fail(sctp, MINKE_CAUSE_PROTOCOL_VIOLATION, MINKE_CAUSE_PROTOCOL_VIOLATION, text, now);
 }
-/* Payload of a full DATA packet. */
-uint32_t minke__sctp_payload_max(const minke_sctp_t *sctp);
 
 /* -- setup.c */
 bool minke__sctp_recv_init(minke_sctp_t *sctp, minke_reader_t body, minke_time_t now);
@@ -276,6 +288,20 @@ uint32_t minke__sctp_window(const minke_sctp_t *sctp);
 uint64_t minke__sctp_full_window(const minke_sctp_t *sctp);
 /* Memory is short and the remote has been told of (nearly) no window. */
 bool minke__sctp_window_is_shut(const minke_sctp_t *sctp);
+
+/* -- path.c */
+/* The largest chunk to make. */
+uint32_t minke__sctp_chunk_max(const minke_sctp_t *sctp);
+/* Payload of a full DATA packet with one chunk now. */
+uint32_t minke__sctp_payload_max(const minke_sctp_t *sctp);
+void minke__sctp_recv_heartbeat_ack(minke_sctp_t *sctp, minke_reader_t body, minke_time_t now);
+/* It seems to be the path that swallows packets for their size. */
+void minke__sctp_black_hole(minke_sctp_t *sctp, minke_time_t now);
+
+/* -- transmit.c */
+void minke__sctp_write_header(minke_writer_t *w, uint32_t tag);
+/* Puts the checksum in. Returns the packet's length, 0 if it is empty or broken. */
+size_t minke__sctp_finish_packet(minke_writer_t *w);
 
 /* -- sack.c */
 void minke__sctp_recv_sack(minke_sctp_t *sctp, minke_reader_t body, minke_time_t now);

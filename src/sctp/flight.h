@@ -31,6 +31,7 @@ typedef struct minke_sent {
     uint8_t flags;  /* B and E */
     uint8_t state;  /* minke_sent_state_t */
     uint8_t sent_n; /* transmissions, stops counting at 255 */
+    bool large;     /* it left in a packet that not every path takes */
 } minke_sent_t;
 
 typedef struct minke_sent_list {

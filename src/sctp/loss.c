@@ -49,6 +49,7 @@ void minke__sctp_undo(minke_sctp_t *sctp, bool original_lived, bool progress)
     if (spurious && (smaller || congestion->algorithm->modelled)) {
         if (congestion->algorithm->on_undone != NULL) congestion->algorithm->on_undone(congestion);
         else *congestion = r->before;
+        congestion->unit = minke__sctp_payload_max(sctp); /* packets may be smaller meanwhile */
         r->reduction.on = false;
         r->through = r->through_before;
         sctp->out.undone++;
@@ -115,6 +116,12 @@ static void tell_model(minke_sctp_t *sctp, const minke_sent_t *sent, minke_time_
     congestion->algorithm->on_lost(congestion, &lost);
 }
 
+/* Acknowledgements come, but for a whole timeout none of a large chunk. */
+static bool is_silent_for_large(const minke_sctp_t *sctp, minke_time_t now)
+{
+    return minke__sctp_since(sctp->path.large_acked_at, now) > minke__rtt_base_timeout(&sctp->out.rtt);
+}
+
 void minke__sctp_detect_losses(minke_sctp_t *sctp, uint32_t in_flight, minke_time_t now)
 {
     minke_flight_t *flight = &sctp->out.flight;
@@ -134,6 +141,7 @@ void minke__sctp_detect_losses(minke_sctp_t *sctp, uint32_t in_flight, minke_tim
         if (sctp->out.congestion.algorithm->modelled) tell_model(sctp, sent, now);
         if (r->first_lost == 0 || tsn < r->first_lost) r->first_lost = tsn;
         r->lost_n++;
+        if (sent->large && sent->sent_n > 1 && is_silent_for_large(sctp, now)) minke__sctp_black_hole(sctp, now);
         minke__flight_lose(flight, tsn);
     }
     minke__sctp_timers_reorder(sctp, look_again_at);
@@ -173,6 +181,8 @@ void minke__sctp_retransmit_timeout(minke_sctp_t *sctp, minke_time_t now)
         r->through = sctp->out.packets;
         r->tsn = flight->next;
         r->reduction.on = false;
+        /* Once may be a pause of the remote's machine. */
+        if (sctp->out.rtt.backoff > 1) minke__sctp_black_hole(sctp, now);
         minke__trace(sctp->env, now, sctp->connection, MINKE_TRACE_SCTP_TIMEOUT, NULL, sctp->out.rtt.backoff);
     } else {
         minke__trace(sctp->env, now, sctp->connection, MINKE_TRACE_SCTP_WINDOW_PROBE, NULL, sctp->out.rtt.backoff);

@@ -121,6 +121,17 @@ static bool new_data_ready(minke_sctp_t *sctp)
     return remote_has_room(sctp, left < full ? left : full);
 }
 
+uint32_t minke__sctp_oversize(minke_sctp_t *sctp)
+{
+    const minke_flight_t *flight = &sctp->out.flight;
+    uint64_t tsn = flight->lost.first;
+    if (tsn == 0 && sctp->out.probe_due && !minke__sctp_ended(sctp) && !new_data_ready(sctp)) tsn = flight->flying.last;
+    if (tsn == 0) return 0;
+    const uint32_t padded = (minke__flight_at(flight, tsn)->len + 3u) & ~3u;
+    const uint32_t len = MINKE_SCTP_HEADER_BYTES + MINKE_SCTP_DATA_HEADER_BYTES + padded;
+    return len > minke__sctp_packet_max(sctp) ? len : 0;
+}
+
 /* What may fly. */
 static uint32_t flight_max(const minke_sctp_t *sctp)
 {
@@ -163,7 +174,7 @@ typedef struct packet {
     minke_time_t now;
 } packet_t;
 
-static void write_chunk(packet_t *packet, const minke_sent_t *sent, uint64_t tsn)
+static void write_chunk(const minke_sctp_t *sctp, packet_t *packet, minke_sent_t *sent, uint64_t tsn)
 {
     minke_writer_t *w = packet->w;
     const minke_message_t *message = sent->message;
@@ -178,6 +189,7 @@ static void write_chunk(packet_t *packet, const minke_sent_t *sent, uint64_t tsn
     minke__write_bytes(w, message->bytes + message->start + sent->offset, sent->len);
     minke__write_zeros(w, (0 - (size_t)sent->len) & 3);
     packet->bytes += sent->len;
+    sent->large = w->len > sctp->path.size.base;
 }
 
 static bool fits(const packet_t *packet, uint16_t len)
@@ -188,14 +200,23 @@ static bool fits(const packet_t *packet, uint16_t len)
 static bool write_again(minke_sctp_t *sctp, packet_t *packet, uint64_t tsn)
 {
     minke_flight_t *flight = &sctp->out.flight;
-    const minke_sent_t *sent = minke__flight_at(flight, tsn);
+    minke_sent_t *sent = minke__flight_at(flight, tsn);
     if (!fits(packet, sent->len)) return false;
     minke__flight_resent(flight, tsn, packet->number, packet->now);
-    write_chunk(packet, sent, tsn);
+    write_chunk(sctp, packet, sent, tsn);
     sctp->out.last_resent_at = packet->now;
     sctp->out.retransmitted++;
     sctp->env->counters->sctp_data_retransmitted++;
     return true;
+}
+
+/* What a chunk gets of the room: all of it, or, where chunks must be smaller, an equal share, so that the last one
+ * fills the packet exactly. */
+static uint32_t share_of(const minke_sctp_t *sctp, uint32_t room)
+{
+    const uint32_t whole = minke__sctp_chunk_max(sctp) + MINKE_SCTP_DATA_HEADER_BYTES;
+    const uint32_t chunks = (room + whole - 1) / whole;
+    return (room / chunks - MINKE_SCTP_DATA_HEADER_BYTES) & ~3u;
 }
 
 /* How much of the message goes into this packet; 0: nothing. */
@@ -203,7 +224,7 @@ static uint32_t cut(const minke_sctp_t *sctp, const packet_t *packet)
 {
     const size_t room = minke__writer_left(packet->w);
     if (room <= MINKE_SCTP_DATA_HEADER_BYTES) return 0;
-    const uint32_t space = (uint32_t)(room - MINKE_SCTP_DATA_HEADER_BYTES) & ~3u, left = left_of_message(sctp);
+    const uint32_t left = left_of_message(sctp), space = share_of(sctp, (uint32_t)room);
     if (left <= space) return left;
     return space >= FRAGMENT_MIN ? space : 0;
 }
@@ -231,7 +252,7 @@ static bool write_new(minke_sctp_t *sctp, packet_t *packet)
     message->chunks_n++;
     sctp->out.offset += len;
     if (last) sctp->out.message = NULL;
-    write_chunk(packet, sent, tsn);
+    write_chunk(sctp, packet, sent, tsn);
     return true;
 }
 

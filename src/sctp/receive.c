@@ -76,6 +76,8 @@ static bool recv_chunk(minke_sctp_t *sctp, const chunk_t *chunk, minke_time_t no
     case MINKE_CHUNK_ERROR: minke__sctp_recv_error(sctp, chunk->body, now); return true;
     case MINKE_CHUNK_INIT: sctp->env->counters->sctp_malformed++; return false; /* never behind another chunk */
     case MINKE_CHUNK_HEARTBEAT_ACK:
+        if (minke__sctp_up(sctp)) minke__sctp_recv_heartbeat_ack(sctp, chunk->body, now);
+        return true;
     case MINKE_CHUNK_SHUTDOWN_ACK:
     case MINKE_CHUNK_SHUTDOWN_COMPLETE:
     case MINKE_CHUNK_PAD: return true; /* answers to what we never send, or nothing */

@@ -17,6 +17,7 @@ static void note_acked(minke_sctp_t *sctp, ack_t *ack, const minke_sent_t *sent,
 {
     minke_recovery_t *recovery = &sctp->out.recovery;
     ack->bytes += sent->len;
+    if (sent->large) sctp->path.large_acked_at = now;
     if (sctp->out.congestion.algorithm->modelled) {
         minke__delivery_acked(&sctp->out.delivery, sent->packet, sent->len, now);
     }

@@ -36,11 +36,6 @@ static minke_sctp_options_t sane(const minke_sctp_options_t *given)
     return options;
 }
 
-uint32_t minke__sctp_payload_max(const minke_sctp_t *sctp)
-{
-    return ((uint32_t)sctp->options.packet_max - MINKE_SCTP_HEADER_BYTES - MINKE_SCTP_DATA_HEADER_BYTES) & ~3u;
-}
-
 static const minke_congestion_algorithm_t *algorithm(minke_congestion_control_t congestion)
 {
     switch (congestion) {
@@ -53,6 +48,7 @@ static const minke_congestion_algorithm_t *algorithm(minke_congestion_control_t 
 
 static void init_sender(minke_sctp_t *sctp)
 {
+    minke__packet_size_init(&sctp->path.size, sctp->options.packet_max);
     minke__flight_init(&sctp->out.flight, sctp->env, minke__tsn_first(sctp->initial_tsn));
     minke__congestion_init(&sctp->out.congestion, algorithm(sctp->options.congestion), minke__sctp_payload_max(sctp));
     minke__delivery_init(&sctp->out.delivery, sctp->env);
@@ -220,5 +216,6 @@ minke_sctp_stats_t minke__sctp_stats(const minke_sctp_t *sctp)
                                 .in_flight = sctp->out.flight.in_flight,
                                 .peer_window = sctp->out.peer_window,
                                 .receive_window = (uint32_t)minke__sctp_full_window(sctp),
+                                .packet_max = sctp->path.size.confirmed,
                                 .held = sctp->in.streams.held_bytes};
 }

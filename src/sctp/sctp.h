@@ -57,7 +57,8 @@ typedef struct minke_sctp_options {
                                 with what is consumed (sctp/window.h). Default 8 MiB, range 16 KiB .. 1 GiB */
     uint32_t held_max;       /* bytes kept for chunks that cannot be delivered yet, overhead counted. Default as
                                 receive_window */
-    uint16_t packet_max;     /* bytes of a whole SCTP packet. Default MINKE_SCTP_PACKET_MAX, range 512 .. 65535 */
+    uint16_t packet_max;     /* bytes of a whole SCTP packet on a path of which nothing is known. Default
+                                MINKE_SCTP_PACKET_MAX, range 512 .. 65535 */
     minke_congestion_control_t congestion; /* Default MINKE_CONGESTION_CUBIC */
     uint16_t streams_max;                  /* outbound and inbound streams to announce. Default 65535 */
     minke_time_t handshake_after;          /* give up set-up after this long. Default 30 s */
@@ -93,10 +94,29 @@ void minke__sctp_abort(minke_sctp_t *sctp, const char *reason, minke_time_t now)
 void minke__sctp_recv(minke_sctp_t *sctp, const uint8_t *packet, size_t len, minke_time_t now);
 /* The train that the packets came in is over: decides on a SACK once for all of them. */
 void minke__sctp_recv_end(minke_sctp_t *sctp, minke_time_t now);
-/* Writes the next packet, at most `capacity` bytes (give packet_max); 0: nothing to send now. */
+/* Writes the next packet, at most `capacity` bytes (give minke__sctp_packet_max, or minke__sctp_oversize if that is not
+ * 0); 0: nothing to send now. */
 MINKE_MUST_USE size_t minke__sctp_transmit(minke_sctp_t *sctp, uint8_t *out, size_t capacity, minke_time_t now);
+/* After it has returned 0: a packet that tries whether the path carries its size. Nothing below may cut it, and that it
+ * is lost does no harm. 0: none is due. */
+MINKE_MUST_USE size_t minke__sctp_transmit_probe(minke_sctp_t *sctp, uint8_t *out, size_t capacity, minke_time_t now);
 minke_time_t minke__sctp_deadline(const minke_sctp_t *sctp);
 void minke__sctp_tick(minke_sctp_t *sctp, minke_time_t now);
+
+/*
+ * Which path packets take: the first, or another one. They have the smallest size again and may grow up to what fits an
+ * IP packet of `mtu_max` bytes, of which the layers below take `overhead`. `is_cut`: a packet may be cut on the way
+ * (IPv4). Where it may not, chunks stay as small as ever and a larger packet holds several, since a path that takes
+ * less one day would never take a larger chunk again that is in flight by then.
+ */
+void minke__sctp_path(minke_sctp_t *sctp, uint32_t mtu_max, uint16_t overhead, bool is_cut, minke_time_t now);
+/* Bytes of a full packet now. */
+uint32_t minke__sctp_packet_max(const minke_sctp_t *sctp);
+/* The next packet carries a chunk again that was cut when the path took larger ones: its size, or 0. A TSN cannot be
+ * cut anew, so the packet has to be cut below (RFC 9260 6.9). */
+uint32_t minke__sctp_oversize(minke_sctp_t *sctp);
+/* The system refused a packet of `len` bytes for its size. */
+void minke__sctp_refused(minke_sctp_t *sctp, size_t len, minke_time_t now);
 
 /* The layer above has messages again. */
 void minke__sctp_wake(minke_sctp_t *sctp);
@@ -140,6 +160,7 @@ typedef struct minke_sctp_stats {
     uint32_t in_flight;
     uint32_t peer_window;
     uint32_t receive_window; /* ours, with nothing held */
+    uint32_t packet_max;     /* bytes of a full packet */
     uint32_t held;           /* bytes received that cannot be delivered yet */
 } minke_sctp_stats_t;
 

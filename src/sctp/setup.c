@@ -18,14 +18,6 @@ static const char cookie_mark[8] = {'m', 'i', 'n', 'k', 'e', '-', '0', '1'}; /* 
 
 /* -- writing ------------------------------------------------------------------------------------------------------ */
 
-static void write_header(minke_writer_t *w, uint32_t tag)
-{
-    minke__write_u16(w, MINKE_SCTP_PORT);
-    minke__write_u16(w, MINKE_SCTP_PORT);
-    minke__write_u32(w, tag);
-    minke__write_u32(w, 0); /* checksum */
-}
-
 static void write_init_body(const minke_sctp_t *sctp, minke_writer_t *w)
 {
     minke__write_u32(w, sctp->tag);
@@ -50,7 +42,7 @@ static void end_chunk(minke_writer_t *w, size_t at)
 
 static void write_init(const minke_sctp_t *sctp, minke_writer_t *w)
 {
-    write_header(w, 0);
+    minke__sctp_write_header(w, 0);
     const size_t at = w->len;
     minke__write_u8(w, MINKE_CHUNK_INIT);
     minke__write_u8(w, 0);
@@ -76,7 +68,7 @@ static void write_cookie(const minke_sctp_t *sctp, const minke_sctp_peer_t *peer
 static bool write_init_ack(const minke_sctp_t *sctp, const minke_sctp_peer_t *peer, const minke_writer_t *unknown,
                            minke_writer_t *w)
 {
-    write_header(w, peer->tag);
+    minke__sctp_write_header(w, peer->tag);
     const size_t at = w->len;
     minke__write_u8(w, MINKE_CHUNK_INIT_ACK);
     minke__write_u8(w, 0);
@@ -290,9 +282,10 @@ static bool is_ours(const init_t *init) { return init->cookie.len == COOKIE_BYTE
 /*
  * The stack tells what is behind it (spec/sctp.md 4). Browsers, libdatachannel and Minke hand a message of any size on;
  * behind pion there is go-libp2p, which reads through a buffer of 4096 bytes and fails with "short buffer" on a longer
- * message that begins with the length prefix (seen in 0.51). webrtc-rs has a random cookie like pion's.
+ * message that begins with the length prefix (seen in 0.51). webrtc-rs has a random cookie like pion's, and both throw
+ * away a packet with a chunk that they do not know (pion 1.8, webrtc-rs 0.17), whatever its type says.
  */
-static bool takes_large_messages(const init_t *init)
+static bool is_known_stack(const init_t *init)
 {
     return is_ours(init) || cookie_begins(init, "dcSCTP00") || cookie_begins(init, "KAME-BSD");
 }
@@ -307,7 +300,7 @@ void minke__sctp_recv_init_ack(minke_sctp_t *sctp, minke_reader_t body, minke_ti
         return;
     }
     sctp->with_minke = is_ours(&init);
-    sctp->takes_large_messages = takes_large_messages(&init);
+    sctp->takes_large_messages = sctp->skips_padding = is_known_stack(&init);
     if (sctp->state != MINKE_SCTP_COOKIE_WAIT) return;
     if (!is_valid(&init.peer)) {
         refuse(sctp, &init.peer, now);

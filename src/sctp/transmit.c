@@ -7,7 +7,7 @@
 #include "sctp/association.h"
 #include "sctp/crc32c.h"
 
-static void write_header(minke_writer_t *w, uint32_t tag)
+void minke__sctp_write_header(minke_writer_t *w, uint32_t tag)
 {
     minke__write_u16(w, MINKE_SCTP_PORT);
     minke__write_u16(w, MINKE_SCTP_PORT);
@@ -37,7 +37,7 @@ static void write_abort(const minke_sctp_t *sctp, minke_writer_t *w)
 static void write_farewell(minke_sctp_t *sctp, minke_writer_t *w)
 {
     if (!sctp->farewell.abort_due && !sctp->farewell.shutdown_ack_due) return;
-    write_header(w, sctp->farewell.tag);
+    minke__sctp_write_header(w, sctp->farewell.tag);
     if (sctp->farewell.abort_due) write_abort(sctp, w);
     else write_empty_chunk(w, MINKE_CHUNK_SHUTDOWN_ACK);
     sctp->farewell.abort_due = sctp->farewell.shutdown_ack_due = false;
@@ -62,7 +62,7 @@ static void write_chunks(minke_sctp_t *sctp, minke_writer_t *w, minke_time_t now
     if (data) minke__sctp_write_data(sctp, w, now);
 }
 
-static size_t finish(minke_writer_t *w)
+size_t minke__sctp_finish_packet(minke_writer_t *w)
 {
     if (w->failed || w->len <= MINKE_SCTP_HEADER_BYTES) return 0;
     const uint32_t sum = minke__crc32c_packet(w->data, w->len);
@@ -72,17 +72,18 @@ static size_t finish(minke_writer_t *w)
 
 size_t minke__sctp_transmit(minke_sctp_t *sctp, uint8_t *out, size_t capacity, minke_time_t now)
 {
-    if (capacity > sctp->options.packet_max) capacity = sctp->options.packet_max;
+    const uint32_t oversize = minke__sctp_oversize(sctp), most = oversize > 0 ? oversize : minke__sctp_packet_max(sctp);
+    if (capacity > most) capacity = most;
     minke_writer_t w = minke__writer(out, capacity);
     if (!minke__sctp_ended(sctp)) {
-        if (minke__sctp_write_setup(sctp, &w, now) > 0) return finish(&w);
-        write_header(&w, sctp->peer.tag);
+        if (minke__sctp_write_setup(sctp, &w, now) > 0) return minke__sctp_finish_packet(&w);
+        minke__sctp_write_header(&w, sctp->peer.tag);
         write_chunks(sctp, &w, now);
         /* Allocation can fail half-way: then the packet is whole up to there, and the farewell follows it. */
-        if (w.len > MINKE_SCTP_HEADER_BYTES) return finish(&w);
+        if (w.len > MINKE_SCTP_HEADER_BYTES) return minke__sctp_finish_packet(&w);
         if (!minke__sctp_ended(sctp)) return 0;
         w = minke__writer(out, capacity);
     }
     write_farewell(sctp, &w);
-    return finish(&w);
+    return minke__sctp_finish_packet(&w);
 }

@@ -82,6 +82,7 @@ int minke_transport_stats(const minke_transport_t *t, minke_connection_t id, min
         stats->in_flight = sctp.in_flight;
         stats->peer_window = sctp.peer_window;
         stats->receive_window = sctp.receive_window;
+        stats->packet_max = sctp.packet_max;
         stats->streams = mux.inbound + mux.outbound;
         stats->unread = mux.unread;
         stats->unsent = mux.unsent;

@@ -495,6 +495,15 @@ static size_t one_datagram(minke_train_t *train, uint8_t *buffer, size_t len)
     return 1;
 }
 
+/* What the next packet may have. `limit` of those that are too large for the path: one, by itself. */
+static size_t room_of_packet(minke_connection_state_t *c, size_t *limit)
+{
+    enum { SEGMENTS_MAX = 64 }; /* UDP_MAX_SEGMENTS of Linux */
+    const size_t oversize = minke__sctp_oversize(c->sctp);
+    *limit = oversize > 0 ? 1 : SEGMENTS_MAX;
+    return oversize > 0 ? oversize : minke__sctp_packet_max(c->sctp);
+}
+
 /*
  * SCTP packets, each sealed where it was written. A train goes on while packets are full; everything that has anything
  * to add fills its packet, so a shorter one is the last.
@@ -502,12 +511,13 @@ static size_t one_datagram(minke_train_t *train, uint8_t *buffer, size_t len)
 static size_t transmit_sctp(minke_connection_state_t *c, uint8_t *buffer, size_t capacity, minke_train_t *train,
                             minke_time_t now)
 {
-    enum { SEGMENTS_MAX = 64 }; /* UDP_MAX_SEGMENTS of Linux */
-    const size_t packet_max = c->config->sctp.packet_max;
+    size_t limit;
+    const size_t packet_max = room_of_packet(c, &limit);
     const size_t head = minke__dtls_head(c->dtls), tail = minke__dtls_tail(c->dtls);
     const size_t full = packet_max & ~(size_t)3;
     size_t n = 0, at = 0;
-    for (size_t len = full; len == full && n < SEGMENTS_MAX && at + head + packet_max + tail <= capacity;) {
+    for (size_t len = full; len == full && n < limit && at + head + packet_max + tail <= capacity;) {
+        if (n > 0 && minke__sctp_oversize(c->sctp) > 0) break;
         len = minke__sctp_transmit(c->sctp, buffer + at + head, packet_max, now);
         if (len > 0 && minke__tapping(c->env)) minke__tap_sctp(c, NULL, buffer + at + head, len, now);
         const size_t record_len = len > 0 ? minke__dtls_seal(c->dtls, buffer + at, len) : 0;
@@ -516,6 +526,7 @@ static size_t transmit_sctp(minke_connection_state_t *c, uint8_t *buffer, size_t
         at += record_len;
     }
     train->len = at;
+    if (limit == 1) c->fragmentation = MINKE_FRAGMENT_ALLOWED;
     return n;
 }
 
@@ -541,6 +552,8 @@ static size_t transmit_data(minke_connection_state_t *c, uint8_t *buffer, size_t
     if (len > 0) return one_datagram(train, buffer, len);
     if (c->sctp == NULL) return 0;
     size_t n = transmit_sctp(c, buffer, capacity, train, now);
+    const size_t probe_len = n == 0 ? minke__connection_transmit_probe(c, buffer, capacity, now) : 0;
+    if (probe_len > 0) return one_datagram(train, buffer, probe_len);
     if (n > 0 || c->phase != MINKE_PHASE_CLOSING) return n;
     /* The ABORT is out: close_notify after it. */
     if (minke__dtls_state(c->dtls) != MINKE_DTLS_ESTABLISHED) return 0;
@@ -552,6 +565,7 @@ static size_t transmit_data(minke_connection_state_t *c, uint8_t *buffer, size_t
 size_t minke__connection_transmit(minke_connection_state_t *c, uint8_t *buffer, size_t capacity, minke_train_t *train,
                                   minke_path_t *path, minke_time_t now)
 {
+    c->fragmentation = MINKE_FRAGMENT_USUAL;
     if (c->phase == MINKE_PHASE_CLOSED) return 0;
     const size_t check_len = minke__ice_transmit(c->session->ice, buffer, capacity, path, now);
     if (check_len > 0) return one_datagram(train, buffer, check_len);
@@ -559,6 +573,7 @@ size_t minke__connection_transmit(minke_connection_state_t *c, uint8_t *buffer, 
     size_t n = 0;
     if (c->dtls != NULL && minke__ice_selected(c->session->ice, path)) {
         if (c->mux != NULL) minke__mux_set_now(c->mux, now);
+        if (c->sctp != NULL) minke__connection_follow_path(c, path, now);
         n = transmit_data(c, buffer, capacity, train, now);
         advance(c, now); /* what was sent may have been the last Noise message, or the keys are used up */
     }

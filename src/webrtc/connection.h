@@ -77,6 +77,9 @@ typedef struct minke_connection_state {
     minke_time_t give_up_at; /* set-up must be done by then; after the end, somebody must have read */
     size_t lingering_unread;
     uint64_t bytes_sent, bytes_received;
+    minke_address_t sized_remote; /* the path that SCTP knows */
+    minke_socket_t sized_socket;
+    minke_fragmentation_t fragmentation; /* of the train that was made last */
 
     void *user; /* of the layer above; NULL at first */
 
@@ -104,6 +107,7 @@ typedef struct minke_connection_config {
     minke_mux_options_t mux;
     minke_sctp_options_t sctp;
     minke_time_t silent_after;
+    uint32_t mtu_max;
 } minke_connection_config_t;
 
 /* The certificates of which a listener must show one. */
@@ -145,6 +149,11 @@ minke_time_t minke__connection_deadline(minke_connection_state_t *connection);
 /* The next datagrams, as minke_transport_transmit. */
 size_t minke__connection_transmit(minke_connection_state_t *connection, uint8_t *buffer, size_t capacity,
                                   minke_train_t *train, minke_path_t *path, minke_time_t now);
+/* path_size.c: data leaves by this path from now on. */
+void minke__connection_follow_path(minke_connection_state_t *connection, const minke_path_t *path, minke_time_t now);
+/* A datagram that tries a size, if one is due. */
+size_t minke__connection_transmit_probe(minke_connection_state_t *connection, uint8_t *buffer, size_t capacity,
+                                        minke_time_t now);
 bool minke__connection_event(minke_connection_state_t *connection, minke_transport_event_t *event);
 
 /* Ends it from our side, or because something failed. Does nothing when it is ending already. */

@@ -54,7 +54,8 @@ struct minke_transport {
     minke_socket_t last_socket;
     minke_address_t local_addresses[MINKE_LOCAL_ADDRESSES_MAX]; /* of this machine; ports mean nothing */
     size_t local_addresses_n;
-    uint32_t handshakes; /* inbound, not through Noise yet */
+    uint32_t handshakes;                 /* inbound, not through Noise yet */
+    minke_fragmentation_t fragmentation; /* of the datagrams that were given out last */
 };
 
 /* endpoint.c: after anything that touched a connection, so that tables, timers and lists know. */

@@ -8,7 +8,7 @@
 #include "webrtc/observe.h"
 #include "webrtc/quiet.h"
 
-enum { SECOND = 1000000 };
+enum { SECOND = 1000000, MTU_MIN = 1280, MTU_MAX = 65535 };
 
 void minke_transport_defaults(minke_transport_options_t *options)
 {
@@ -21,6 +21,7 @@ void minke_transport_defaults(minke_transport_options_t *options)
                                            .outbound_streams_max = 510,
                                            .receive_window = 8 << 20,
                                            .send_buffer = 4 << 20,
+                                           .mtu_max = MTU_MIN,
                                            .connection_memory_max = 32 << 20,
                                            .memory_max = 1 << 30,
                                            .handshake_after = 10 * SECOND,
@@ -40,9 +41,9 @@ static bool limits_are_valid(const minke_transport_options_t *o)
 static bool options_are_valid(const minke_transport_options_t *o)
 {
     return limits_are_valid(o) && o->handshakes_max > 0 && o->strangers_max > 0 && o->receive_window >= 16384 &&
-           o->receive_window <= 1 << 30 && o->send_buffer >= 16384 && o->handshake_after > 0 && o->dial_after > 0 &&
-           o->silent_after > 0 && (unsigned)o->congestion <= MINKE_CONGESTION_BBR &&
-           (o->public_key == NULL || o->sign != NULL);
+           o->receive_window <= 1 << 30 && o->send_buffer >= 16384 && o->mtu_max >= MTU_MIN && o->mtu_max <= MTU_MAX &&
+           o->handshake_after > 0 && o->dial_after > 0 && o->silent_after > 0 &&
+           (unsigned)o->congestion <= MINKE_CONGESTION_BBR && (o->public_key == NULL || o->sign != NULL);
 }
 
 static int load_identity(minke_transport_t *t)
@@ -74,6 +75,7 @@ static void configure(minke_transport_t *t)
     config->fingerprint = minke__certificate_fingerprint(t->certificate);
     config->streams = &t->streams;
     config->silent_after = t->options.silent_after;
+    config->mtu_max = t->options.mtu_max;
     minke__mux_options_defaults(&config->mux);
     config->memory_max = t->options.connection_memory_max;
     config->mux.inbound_max = t->options.inbound_streams_max;
@@ -213,6 +215,7 @@ size_t minke_transport_transmit(minke_transport_t *t, uint8_t *buffer, size_t ca
                                 minke_path_t *path, minke_time_t now)
 {
     if (capacity < MINKE_TRAIN_BYTES) return 0;
+    t->fragmentation = MINKE_FRAGMENT_USUAL;
     size_t answer_len = minke__strangers_transmit(t->strangers, buffer, capacity, path, now);
     if (answer_len == 0 && t->responder != NULL) {
         answer_len = minke__responder_transmit(t->responder, buffer, capacity, path);
@@ -231,6 +234,7 @@ size_t minke_transport_transmit(minke_transport_t *t, uint8_t *buffer, size_t ca
         }
         const size_t n = c->dial != NULL ? minke__dial_transmit(c, buffer, capacity, train, path, now)
                                          : minke__connection_transmit(c, buffer, capacity, train, path, now);
+        t->fragmentation = c->fragmentation;
         if (is_over(c)) {
             minke__endpoint_remove(t, c);
         } else if (n > 0) {

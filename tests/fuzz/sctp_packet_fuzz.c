@@ -2,15 +2,16 @@
  * One association, and an input that is a list of things that happen to it: packets (tag and checksum are filled in),
  * time, messages, resets. It must neither crash nor loop nor leak, whatever the remote says.
  *
- *     first byte: bit 0 established at once, bit 1 small windows
+ *     first byte: bit 0 established at once, bit 1 small windows, bit 2 the path is probed (bit 3: it cuts,
+ *                 bit 4: probes are answered, else refused)
  *     then: an operation byte (low three bits), and what it needs
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/wire.h"
+#include "sctp/association.h"
 #include "sctp/crc32c.h"
-#include "sctp/sctp.h"
 #include "support/test_env.h"
 
 enum { MS = 1000, PEER_TAG = 0x11223344 };
@@ -22,6 +23,7 @@ typedef struct fuzz {
     uint32_t tag;
     minke_message_t *waiting;
     size_t unconsumed;
+    bool answers; /* the remote, to probes */
 } fuzz_t;
 
 /* Our tag and first TSN are 1: seeds can be written by hand. */
@@ -68,9 +70,24 @@ static void reset_done(void *user, uint16_t stream_id, minke_sctp_reset_result_t
     minke__sctp_wake(fuzz->sctp);
 }
 
+static void deliver(fuzz_t *fuzz, const uint8_t *chunks, size_t len);
+
+/* A probe of the path arrives, or not. */
+static void send_probe(fuzz_t *fuzz)
+{
+    uint8_t packet[2048];
+    const size_t len = minke__sctp_transmit_probe(fuzz->sctp, packet, sizeof packet, fuzz->now);
+    if (len == 0) return;
+    if (len < 28) abort();
+    uint8_t answer[16] = {5, 0, 0, 16, 0, 1, 0, 12};
+    memcpy(answer + 8, packet + 20, 8);
+    if (fuzz->answers) deliver(fuzz, answer, sizeof answer);
+    else minke__sctp_refused(fuzz->sctp, len, fuzz->now);
+}
+
 static void send_all(fuzz_t *fuzz)
 {
-    uint8_t packet[MINKE_SCTP_PACKET_MAX];
+    uint8_t packet[2048];
     for (unsigned n = 0; minke__sctp_transmit(fuzz->sctp, packet, sizeof packet, fuzz->now) > 0; n++) {
         if (packet[12] == 1 && fuzz->tag == 0) {
             fuzz->tag =
@@ -78,6 +95,7 @@ static void send_all(fuzz_t *fuzz)
         }
         if (n > 100000) abort();
     }
+    send_probe(fuzz);
 }
 
 static void deliver(fuzz_t *fuzz, const uint8_t *chunks, size_t len)
@@ -136,7 +154,11 @@ static void operate(fuzz_t *fuzz, minke_reader_t *r)
         if ((operation & 16) == 0) send_all(fuzz);
         break;
     }
-    case 3: send_all(fuzz); break;
+    case 3:
+        if ((operation & 8) != 0) minke__sctp_refused(fuzz->sctp, 1000 + 64 * (operation >> 4), fuzz->now);
+        if ((operation & 16) != 0) minke__sctp_path(fuzz->sctp, 1500, 65, (operation & 32) != 0, fuzz->now);
+        send_all(fuzz);
+        break;
     case 4:
         fuzz->now += (minke_time_t)minke__read_u8(r) * ((operation & 8) != 0 ? 200 * MS : MS);
         minke__sctp_tick(fuzz->sctp, fuzz->now);
@@ -173,6 +195,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t len)
     minke__sctp_connect(fuzz.sctp, fuzz.now);
     send_all(&fuzz);
     if ((mode & 1) != 0) establish(&fuzz);
+    if ((mode & 4) != 0) { /* larger packets pay already */
+        minke__sctp_path(fuzz.sctp, 1500, 65, (mode & 8) != 0, fuzz.now);
+        fuzz.sctp->out.bytes_acked = 1 << 20;
+        fuzz.answers = (mode & 16) != 0;
+    }
     while (minke__reader_left(&r) > 0) operate(&fuzz, &r);
     for (unsigned i = 0; i < 200 && minke__sctp_deadline(fuzz.sctp) != MINKE_TIME_NEVER; i++) {
         if (minke__sctp_deadline(fuzz.sctp) > fuzz.now) fuzz.now = minke__sctp_deadline(fuzz.sctp);

@@ -1,5 +1,6 @@
 #include "network.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +26,8 @@ typedef struct in_flight {
 
 struct sim_network {
     uint64_t random;
-    uint64_t orders, trace, sent, lost;
+    uint64_t orders, trace, sent, lost, fragmented;
+    bool may_fragment;
     directed_link_t links[LINKS_MAX];
     size_t links_n;
     in_flight_t *heap;
@@ -112,7 +114,10 @@ static bool is_lost(sim_network_t *n, directed_link_t *l, size_t len, minke_time
     const bool burst_begins = chance(n) < l->link.burst;
     const minke_time_t burst_span = (minke_time_t)(2 * chance(n) * (double)l->link.burst_span);
     if (burst_begins && now >= l->burst_until) l->burst_until = now + burst_span;
-    if (l->link.mtu != 0 && len + headers > l->link.mtu) return true;
+    if (l->link.mtu != 0 && len + headers > l->link.mtu) {
+        if (!n->may_fragment) return true;
+        n->fragmented++;
+    }
     if (count < 64 && (l->link.loss_mask >> count & 1) != 0) return true;
     return random_loss || now < l->burst_until;
 }
@@ -139,9 +144,9 @@ static void deliver(sim_network_t *n, directed_link_t *l, const sim_datagram_t *
         if (arrival < l->latest) arrival = l->latest;
         l->latest = arrival;
     }
-    sim_datagram_t *copy = malloc(sizeof *copy);
+    sim_datagram_t *copy = malloc(offsetof(sim_datagram_t, data) + datagram->len);
     if (copy == NULL) abort();
-    *copy = *datagram;
+    memcpy(copy, datagram, offsetof(sim_datagram_t, data) + datagram->len);
     push(n, (in_flight_t){arrival, n->orders++, copy});
 }
 
@@ -156,7 +161,10 @@ static directed_link_t *find_link(sim_network_t *n, const minke_address_t *from,
 void sim_network_send(sim_network_t *n, const minke_address_t *from, const minke_address_t *to, const uint8_t *data,
                       size_t len, minke_time_t now)
 {
-    sim_datagram_t datagram = {.from = *from, .to = *to, .len = len};
+    sim_datagram_t datagram; /* not all zero: it is large */
+    datagram.from = *from;
+    datagram.to = *to;
+    datagram.len = len;
     directed_link_t *l = find_link(n, from, to);
     n->sent++;
     trace(n, &now, sizeof now);
@@ -170,13 +178,15 @@ void sim_network_send(sim_network_t *n, const minke_address_t *from, const minke
     if (chance(n) < l->link.duplicate) deliver(n, l, &datagram, now);
 }
 
+void sim_network_may_fragment(sim_network_t *n, bool allowed) { n->may_fragment = allowed; }
+
 minke_time_t sim_network_deadline(const sim_network_t *n) { return n->heap_n > 0 ? n->heap[0].at : MINKE_TIME_NEVER; }
 
 bool sim_network_recv(sim_network_t *n, sim_datagram_t *out, minke_time_t now)
 {
     if (n->heap_n == 0 || n->heap[0].at > now) return false;
     const in_flight_t item = pop(n);
-    *out = *item.datagram;
+    memcpy(out, item.datagram, offsetof(sim_datagram_t, data) + item.datagram->len);
     free(item.datagram);
     return true;
 }
@@ -184,3 +194,4 @@ bool sim_network_recv(sim_network_t *n, sim_datagram_t *out, minke_time_t now)
 uint64_t sim_network_trace(const sim_network_t *n) { return n->trace; }
 uint64_t sim_network_sent(const sim_network_t *n) { return n->sent; }
 uint64_t sim_network_lost(const sim_network_t *n) { return n->lost; }
+uint64_t sim_network_fragmented(const sim_network_t *n) { return n->fragmented; }

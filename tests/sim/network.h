@@ -21,7 +21,7 @@ typedef struct sim_link {
     double reorder;           /* chance that a datagram is held back by reorder_delay and overtaken */
     minke_time_t reorder_delay;
     double duplicate;
-    size_t mtu; /* IP packet; larger ones are dropped. 0: no limit */
+    size_t mtu; /* IP packet; larger ones are dropped, or cut into pieces where that is allowed. 0: no limit */
 } sim_link_t;
 
 typedef struct sim_network sim_network_t;
@@ -34,13 +34,15 @@ void sim_network_link(sim_network_t *network, const minke_address_t *from, const
 /* Takes a datagram; `from` is what the receiver sees. */
 void sim_network_send(sim_network_t *network, const minke_address_t *from, const minke_address_t *to,
                       const uint8_t *data, size_t len, minke_time_t now);
+/* May what is sent from now on be cut into pieces. Not, at first. */
+void sim_network_may_fragment(sim_network_t *network, bool allowed);
 /* When the next datagram arrives. */
 minke_time_t sim_network_deadline(const sim_network_t *network);
 
 typedef struct sim_datagram {
     minke_address_t from, to;
     size_t len;
-    uint8_t data[2048];
+    uint8_t data[16512];
 } sim_datagram_t;
 
 /* The next one that has arrived by `now`. */
@@ -50,5 +52,7 @@ bool sim_network_recv(sim_network_t *network, sim_datagram_t *out, minke_time_t 
 uint64_t sim_network_trace(const sim_network_t *network);
 uint64_t sim_network_sent(const sim_network_t *network);
 uint64_t sim_network_lost(const sim_network_t *network);
+/* Datagrams that were cut into pieces. */
+uint64_t sim_network_fragmented(const sim_network_t *network);
 
 #endif

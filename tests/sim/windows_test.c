@@ -6,80 +6,15 @@
 
 #include <cmocka.h>
 
-#include "world.h"
+#include "bulk.h"
 
-enum { MILLISECOND = 1000, SECOND = 1000000, KIB = 1024, MIB = 1 << 20, STREAMS_MAX = 8 };
-
-/* The sender writes to all its streams as much as is taken. The reader takes what comes, up to a rate. */
-typedef struct bulk {
-    unsigned streams_n; /* to open; a reader: that were opened */
-    bool sends;
-    uint64_t rate;         /* of reading, bytes per second; 0: all at once */
-    uint64_t allowed, got; /* of it, so far */
-    minke_connection_t connection;
-    minke_stream_t streams[STREAMS_MAX];
-    uint64_t read[STREAMS_MAX];
-    size_t unsent_max;
-    bool closed;
-} bulk_t;
+enum { MILLISECOND = 1000, SECOND = 1000000, KIB = 1024, MIB = 1 << 20 };
 
 typedef struct scene {
     sim_world_t world;
     sim_endpoint_t *listener, *dialer;
-    bulk_t reader, sender;
+    sim_bulk_t reader, sender;
 } scene_t;
-
-static void write_all(bulk_t *b, sim_endpoint_t *e, minke_stream_t stream)
-{
-    static const uint8_t zeros[64 * KIB];
-    while (minke_transport_write(e->transport, stream, zeros, sizeof zeros, e->now) > 0) continue;
-    minke_connection_stats_t stats;
-    if (minke_transport_stats(e->transport, b->connection, &stats) == MINKE_OK && stats.unsent > b->unsent_max) {
-        b->unsent_max = stats.unsent;
-    }
-}
-
-static void read_some(bulk_t *b, sim_endpoint_t *e)
-{
-    const uint8_t *data;
-    for (unsigned i = 0; i < b->streams_n; i++) {
-        for (ssize_t n; (n = minke_transport_peek(e->transport, b->streams[i], &data)) > 0;) {
-            const uint64_t left = b->rate > 0 ? b->allowed - b->got : (uint64_t)n;
-            const size_t take = (uint64_t)n < left ? (size_t)n : (size_t)left;
-            if (take == 0) return;
-            assert_int_equal(minke_transport_consume(e->transport, b->streams[i], take, e->now), MINKE_OK);
-            b->read[i] += take;
-            b->got += take;
-        }
-    }
-}
-
-static void on_event(void *user, sim_endpoint_t *e, const minke_transport_event_t *event)
-{
-    bulk_t *b = user;
-    switch (event->type) {
-    case MINKE_TRANSPORT_CONNECTED:
-        b->connection = event->connection;
-        for (unsigned i = 0; b->sends && i < b->streams_n; i++) {
-            assert_int_equal(minke_transport_open(e->transport, b->connection, e->now, &b->streams[i]), MINKE_OK);
-            write_all(b, e, b->streams[i]);
-        }
-        break;
-    case MINKE_TRANSPORT_STREAM_WRITABLE: write_all(b, e, event->stream); break;
-    case MINKE_TRANSPORT_STREAM_OPENED: b->streams[b->streams_n++] = event->stream; break;
-    case MINKE_TRANSPORT_STREAM_READABLE: read_some(b, e); break;
-    case MINKE_TRANSPORT_CLOSED: b->closed = true; break;
-    default: break;
-    }
-}
-
-/* One queue of one bandwidth-delay product. */
-static sim_link_t link_of(uint64_t bits_per_second, minke_time_t round_trip)
-{
-    const size_t product = (size_t)(bits_per_second / 8 * round_trip / SECOND);
-    return (sim_link_t){
-        .delay = round_trip / 2, .bits_per_second = bits_per_second, .queue = product > 65536 ? product : 65536};
-}
 
 static void set_up(scene_t *s, const minke_transport_options_t *options, sim_link_t link, unsigned streams)
 {
@@ -87,8 +22,8 @@ static void set_up(scene_t *s, const minke_transport_options_t *options, sim_lin
     sim_world_init(&s->world, 5);
     s->listener = sim_world_add(&s->world, "192.0.2.1", options, 1);
     s->dialer = sim_world_add(&s->world, "192.0.2.2", options, 2);
-    s->sender = (bulk_t){.sends = true, .streams_n = streams};
-    s->listener->on_event = s->dialer->on_event = on_event;
+    s->sender = (sim_bulk_t){.sends = true, .streams_n = streams};
+    s->listener->on_event = s->dialer->on_event = sim_bulk_event;
     s->listener->user = &s->reader;
     s->dialer->user = &s->sender;
     sim_world_join(&s->world, s->dialer, s->listener, &link);
@@ -109,16 +44,9 @@ static void run_slowly(scene_t *s, minke_time_t span)
     for (minke_time_t t = 0; t < span; t += 10 * MILLISECOND) {
         s->reader.allowed += s->reader.rate / 100;
         s->listener->now = s->world.now;
-        read_some(&s->reader, s->listener);
+        sim_bulk_read(&s->reader, s->listener);
         run(s, 10 * MILLISECOND);
     }
-}
-
-static minke_connection_stats_t stats_of(const sim_endpoint_t *e, const bulk_t *b)
-{
-    minke_connection_stats_t stats;
-    assert_int_equal(minke_transport_stats(e->transport, b->connection, &stats), MINKE_OK);
-    return stats;
 }
 
 /* Share of the link that user data gets in the seconds after the first ones. */
@@ -136,9 +64,9 @@ static void one_stream_fills_a_long_path(void **state)
     (void)state;
     static scene_t s;
     const uint64_t rate = 100000000;
-    set_up(&s, NULL, link_of(rate, 200 * MILLISECOND), 1);
+    set_up(&s, NULL, sim_bulk_link(rate, 200 * MILLISECOND), 1);
     const double got = share(&s, rate, 10 * SECOND, 10 * SECOND);
-    const minke_connection_stats_t in = stats_of(s.listener, &s.reader);
+    const minke_connection_stats_t in = sim_bulk_stats(&s.reader, s.listener);
     print_message("100 Mbit/s at 200 ms: %.1f %% of the link, receive window %u, unsent at most %zu\n", got * 100,
                   in.receive_window, s.sender.unsent_max);
     assert_true(got > 0.85);
@@ -152,9 +80,9 @@ static void a_short_path_keeps_small_buffers(void **state)
     (void)state;
     static scene_t s;
     const uint64_t rate = 100000000;
-    set_up(&s, NULL, link_of(rate, 2 * MILLISECOND), 1);
+    set_up(&s, NULL, sim_bulk_link(rate, 2 * MILLISECOND), 1);
     assert_true(share(&s, rate, 1 * SECOND, 3 * SECOND) > 0.85);
-    assert_int_equal(stats_of(s.listener, &s.reader).receive_window, 2 * MIB);
+    assert_int_equal(sim_bulk_stats(&s.reader, s.listener).receive_window, 2 * MIB);
     assert_true(s.sender.unsent_max <= 256 * KIB);
     sim_world_free(&s.world);
 }
@@ -164,10 +92,11 @@ static void a_slow_reader_promises_no_more(void **state)
 {
     (void)state;
     static scene_t s;
-    set_up(&s, NULL, link_of(100000000, 200 * MILLISECOND), 1);
+    set_up(&s, NULL, sim_bulk_link(100000000, 200 * MILLISECOND), 1);
     s.reader.rate = 200000;
     run_slowly(&s, 30 * SECOND);
-    const minke_connection_stats_t in = stats_of(s.listener, &s.reader), out = stats_of(s.dialer, &s.sender);
+    const minke_connection_stats_t in = sim_bulk_stats(&s.reader, s.listener),
+                                   out = sim_bulk_stats(&s.sender, s.dialer);
     assert_true(s.reader.got > 5000000);
     assert_int_equal(in.receive_window, 2 * MIB);
     assert_true(in.unread <= 2 * MIB + 64 * KIB && in.memory < 3 * MIB);
@@ -179,10 +108,10 @@ static void nobody_reads(void **state)
 {
     (void)state;
     static scene_t s;
-    set_up(&s, NULL, link_of(100000000, 200 * MILLISECOND), 1);
+    set_up(&s, NULL, sim_bulk_link(100000000, 200 * MILLISECOND), 1);
     s.reader.rate = 1; /* a byte a second */
     run(&s, 10 * SECOND);
-    const minke_connection_stats_t in = stats_of(s.listener, &s.reader);
+    const minke_connection_stats_t in = sim_bulk_stats(&s.reader, s.listener);
     assert_int_equal(in.receive_window, 2 * MIB);
     assert_true(in.memory < 3 * MIB);
     sim_world_free(&s.world);
@@ -193,18 +122,18 @@ static void a_reader_stops(void **state)
 {
     (void)state;
     static scene_t s;
-    set_up(&s, NULL, link_of(100000000, 200 * MILLISECOND), 1);
+    set_up(&s, NULL, sim_bulk_link(100000000, 200 * MILLISECOND), 1);
     run(&s, 8 * SECOND);
     s.reader.rate = 1;
     s.reader.allowed = s.reader.got;
     run(&s, 10 * SECOND);
-    const minke_connection_stats_t in = stats_of(s.listener, &s.reader);
+    const minke_connection_stats_t in = sim_bulk_stats(&s.reader, s.listener);
     assert_true(in.unread > 4 * MIB && in.unread <= 8 * MIB + 64 * KIB);
     assert_true(in.memory < 10 * MIB);
     s.reader.rate = 0;
     s.listener->now = s.world.now;
     const uint64_t before = s.reader.got;
-    read_some(&s.reader, s.listener);
+    sim_bulk_read(&s.reader, s.listener);
     run(&s, 5 * SECOND);
     assert_true(s.reader.got - before > 20 * MIB); /* and it goes on */
     sim_world_free(&s.world);
@@ -218,9 +147,10 @@ static void memory_caps_hold(void **state)
     minke_transport_options_t options;
     minke_transport_defaults(&options);
     options.connection_memory_max = 4 * MIB;
-    set_up(&s, &options, link_of(100000000, 200 * MILLISECOND), STREAMS_MAX);
+    set_up(&s, &options, sim_bulk_link(100000000, 200 * MILLISECOND), SIM_BULK_STREAMS_MAX);
     run(&s, 10 * SECOND);
-    const minke_connection_stats_t in = stats_of(s.listener, &s.reader), out = stats_of(s.dialer, &s.sender);
+    const minke_connection_stats_t in = sim_bulk_stats(&s.reader, s.listener),
+                                   out = sim_bulk_stats(&s.sender, s.dialer);
     assert_int_equal(in.receive_window, 1 * MIB);
     assert_true(in.memory <= 4 * MIB && out.memory <= 3 * MIB + 64 * KIB);
     assert_true(s.sender.unsent_max <= 1 * MIB + 64 * KIB);
@@ -233,10 +163,10 @@ static void streams_share_a_long_path(void **state)
 {
     (void)state;
     static scene_t s;
-    set_up(&s, NULL, link_of(100000000, 200 * MILLISECOND), STREAMS_MAX);
+    set_up(&s, NULL, sim_bulk_link(100000000, 200 * MILLISECOND), SIM_BULK_STREAMS_MAX);
     run(&s, 15 * SECOND);
     uint64_t least = UINT64_MAX, most = 0;
-    for (unsigned i = 0; i < STREAMS_MAX; i++) {
+    for (unsigned i = 0; i < SIM_BULK_STREAMS_MAX; i++) {
         if (s.reader.read[i] < least) least = s.reader.read[i];
         if (s.reader.read[i] > most) most = s.reader.read[i];
     }

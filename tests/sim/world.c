@@ -173,6 +173,12 @@ static void send_train(sim_world_t *world, sim_endpoint_t *e, const minke_train_
     if (s == NULL) return;
     minke_address_t seen = s->seen;
     if (e->nat != NULL) sim_nat_out(e->nat, &s->bound, &path->remote, world->now, &seen);
+    sim_network_may_fragment(world->network, minke_transport_fragmentation(e->transport) == MINKE_FRAGMENT_ALLOWED);
+    if (e->mtu != 0 && train->segment_len + (path->remote.family == MINKE_FAMILY_IP6 ? 48 : 28) > e->mtu &&
+        minke_transport_fragmentation(e->transport) != MINKE_FRAGMENT_ALLOWED) {
+        minke_transport_too_large(e->transport, path, train->segment_len, world->now);
+        return;
+    }
     for (size_t at = 0; at < train->len; at += train->segment_len) {
         const size_t left = train->len - at;
         sim_network_send(world->network, &seen, &path->remote, train->data + at,

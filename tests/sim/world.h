@@ -27,6 +27,7 @@ typedef struct sim_endpoint {
     minke_node_t *node; /* NULL: a bare transport */
     minke_address_t ip; /* without port */
     minke_address_t second_ip;
+    size_t mtu;          /* of its interface: larger packets are refused. 0: none is */
     sim_nat_t *nat;      /* between it and the network, which knows the outside address alone; NULL: none */
     const char *deaf_to; /* datagrams with this text in them are lost on arrival; NULL: none */
     sim_socket_t sockets[SIM_SOCKETS_MAX];

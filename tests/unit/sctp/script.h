@@ -24,6 +24,7 @@ typedef struct script {
     bool reset_back;                /* answer a stream reset with our own, from inside the callback */
     bool abort_on_done;             /* the same when a message is given back */
     bool abort_on_data;             /* abort from inside the callback */
+    bool large;                     /* packets may be larger than the smallest maximum */
 } script_t;
 
 void script_init(script_t *script, const minke_sctp_options_t *options);
