@@ -469,8 +469,7 @@ static minke_time_t deadline_above_ice(const minke_connection_state_t *c)
     }
     minke_time_t at = c->phase < MINKE_PHASE_OPEN ? c->give_up_at : MINKE_TIME_NEVER;
     const minke_time_t layers[] = {c->dtls != NULL ? minke__dtls_deadline(c->dtls) : MINKE_TIME_NEVER,
-                                   minke__private_deadline(c),
-                                   c->hello != NULL ? c->hello->again_at : MINKE_TIME_NEVER,
+                                   minke__private_deadline(c), c->hello != NULL ? c->hello->again_at : MINKE_TIME_NEVER,
                                    c->sctp != NULL ? minke__sctp_deadline(c->sctp) : MINKE_TIME_NEVER,
                                    c->mux != NULL ? minke__mux_deadline(c->mux) : MINKE_TIME_NEVER};
     for (size_t i = 0; i < sizeof layers / sizeof layers[0]; i++) {
