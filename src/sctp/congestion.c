@@ -43,7 +43,7 @@ bool minke__congestion_slow_start(minke_congestion_t *congestion, const minke_co
     /* Half of the window is enough: it has doubled since what is acknowledged now was sent. */
     const bool limited = ack->limited || ack->in_flight_before >= congestion->window / 2;
     unsigned divisor = 1;
-    if (congestion->threshold == MINKE_CONGESTION_WINDOW_MAX) {
+    if (congestion->threshold == MINKE_CONGESTION_WINDOW_MAX && ack->paced) {
         divisor = minke__slow_start_acked(&congestion->slow_start, ack->newest, ack->packets, ack->round_trip);
     }
     if (divisor == 0) {

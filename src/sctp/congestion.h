@@ -34,6 +34,7 @@ typedef struct minke_congestion_ack {
     uint32_t in_flight_before;         /* when it came */
     uint32_t in_flight;                /* now, without what it shows to be lost */
     const minke_rate_sample_t *sample; /* for algorithms that are `modelled` */
+    bool paced;                        /* the path is long enough for it, and for round trips to tell of its queues */
     bool limited;                      /* within a round trip the window, and nothing else, held something back */
 } minke_congestion_ack_t;
 

@@ -281,11 +281,12 @@ static void check_probe_rtt(minke_congestion_t *congestion, const minke_congesti
 static void set_rate(minke_congestion_t *congestion, unsigned percent, minke_time_t smoothed_rtt)
 {
     minke_bbr_t *bbr = congestion->bbr;
-    uint64_t rate = bbr->bandwidth * percent / 100 * (100 - MARGIN_PERCENT) / 100;
-    if (bbr->bandwidth == 0 && smoothed_rtt != 0) {
+    /* The first samples tell of the set-up, in which there was little to send. */
+    if (bbr->pacing_rate == 0 && smoothed_rtt != 0) {
         const uint64_t initial = (uint64_t)MINKE_CONGESTION_PACKETS_INITIAL * congestion->unit;
-        rate = initial * 1000000 / smoothed_rtt * percent / 100;
+        bbr->pacing_rate = initial * 1000000 / smoothed_rtt * percent / 100;
     }
+    const uint64_t rate = bbr->bandwidth * percent / 100 * (100 - MARGIN_PERCENT) / 100;
     if (bbr->full_reached || rate > bbr->pacing_rate) bbr->pacing_rate = rate;
 }
 

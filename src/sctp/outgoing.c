@@ -150,6 +150,7 @@ static bool window_is_open(minke_sctp_t *sctp)
 
 static bool may_leave(minke_sctp_t *sctp, minke_time_t now)
 {
+    if (sctp->out.pacer.rate == 0) return true;
     const minke_time_t at = minke__pacer_next(&sctp->out.pacer, now);
     minke__sctp_timers_pace(sctp, at > now ? at : MINKE_TIME_NEVER);
     return at <= now;

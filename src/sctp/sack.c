@@ -160,6 +160,7 @@ static void adapt(minke_sctp_t *sctp, const ack_t *ack, bool lost, minke_time_t 
     const minke_rtt_t *rtt = &sctp->out.rtt;
     minke_congestion_t *congestion = &sctp->out.congestion;
     minke_rate_sample_t sample = {.valid = false};
+    const bool paced = rtt->minimum >= MINKE_PACING_RTT_MIN;
     if (congestion->algorithm->modelled) sample = minke__delivery_sample(&sctp->out.delivery, rtt->minimum);
     const minke_congestion_ack_t told = {.now = now,
                                          .round_trip = ack->newest_first_time ? rtt->latest : 0,
@@ -171,9 +172,9 @@ static void adapt(minke_sctp_t *sctp, const ack_t *ack, bool lost, minke_time_t 
                                          .in_flight_before = ack->in_flight_before,
                                          .in_flight = sctp->out.flight.in_flight,
                                          .sample = &sample,
+                                         .paced = paced,
                                          .limited = sctp->out.blocked >= sctp->out.newest_acked};
     congestion->algorithm->on_acked(congestion, &told);
-    const bool paced = rtt->minimum >= MINKE_PACING_RTT_MIN;
     minke__pacer_set_rate(&sctp->out.pacer, paced ? congestion->algorithm->rate(congestion, rtt->smoothed) : 0, now);
 }
 

@@ -86,8 +86,8 @@ static void startup_doubles_until_rates_stop_growing(void **state)
     (void)state;
     lab_t lab;
     set_up(&lab);
-    round_trip(&lab, 100000, RTT);
-    assert_int_equal(lab.c.algorithm->rate(&lab.c, RTT), 100000 * 277 / 100 * 99 / 100);
+    round_trip(&lab, 10000, RTT); /* of the set-up: the initial window's rate stands */
+    assert_int_equal(lab.c.algorithm->rate(&lab.c, RTT), 100000 * 277 / 100);
     for (uint64_t rate = 200000; rate < 10000000; rate *= 2) {
         round_trip(&lab, rate, RTT);
         assert_int_equal(lab.c.bbr->state, MINKE_BBR_STARTUP);

@@ -30,6 +30,7 @@ static void acked(minke_congestion_t *c, uint32_t bytes, bool limited, minke_tim
                                         .bytes = bytes,
                                         .growth = bytes,
                                         .in_flight_before = limited ? c->window : UNIT,
+                                        .paced = true,
                                         .limited = limited};
     c->algorithm->on_acked(c, &ack);
 }
