@@ -3,10 +3,10 @@
  *
  *     build/bench/idle-many [--connections N] [--clients K] [--seconds S] [--pings P]
  *
- * The parent starts a listener and, with nothing else there, a client that connects afresh, eleven times, and pings P times (300);
- * then K clients (4) that hold N connections (20000) between them, which say nothing but their checks; when all are up
- * and identify is over, the listener's processor time is taken for S seconds (30) and another fresh client pings. One
- * JSON object on stdout.
+ * The parent starts a listener and, with nothing else there, a client that connects afresh, eleven times, and pings P
+ * times (300); then K clients (4) that hold N connections (20000) between them, which say nothing but their checks;
+ * when all are up and identify is over, the listener's processor time is taken for S seconds (30) and another fresh
+ * client pings. One JSON object on stdout.
  *
  * Each connection has a socket of its own at the client: more than 20000 want `ulimit -n`, and 28000 the range of
  * ports. As root it runs in a network of its own, so that nothing else uses its ports.
@@ -29,7 +29,16 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CLIENTS_MAX = 64, AT_ONCE = 20, IDENTIFY_S = 5, SETTLE_S = 15, PATIENCE_S = 600, PINGS_MAX = 10000, PING_BYTES = 32, SETUPS = 11 };
+enum {
+    CLIENTS_MAX = 64,
+    AT_ONCE = 20,
+    IDENTIFY_S = 5,
+    SETTLE_S = 15,
+    PATIENCE_S = 600,
+    PINGS_MAX = 10000,
+    PING_BYTES = 32,
+    SETUPS = 11
+};
 
 /* What the processes tell each other. */
 typedef struct board {
@@ -78,11 +87,12 @@ static double cpu_s_of(pid_t process)
 
 static size_t resident_bytes(void)
 {
-    unsigned long pages = 0;
-    FILE *statm = fopen("/proc/self/statm", "r");
-    if (statm == NULL || fscanf(statm, "%*u %lu", &pages) != 1) die("/proc/self/statm");
+    char line[128] = "";
+    FILE *statm = fopen("/proc/self/statm", "r"); /* pages: in all, resident, .. */
+    if (statm == NULL || fgets(line, sizeof line, statm) == NULL) die("/proc/self/statm");
     (void)fclose(statm);
-    return pages * (size_t)sysconf(_SC_PAGESIZE);
+    const char *second = strchr(line, ' ');
+    return second != NULL ? strtoul(second, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
 static minke_host_t *new_host(long connections)
@@ -313,7 +323,8 @@ static long option(int argc, char **argv, const char *name, long otherwise, long
 
 static void print_result(const char *name, const result_t *r)
 {
-    (void)printf(",\"%s\":{\"setup_median_us\":%.0f,\"setup_max_us\":%.0f,\"ping_min_us\":%.1f,\"ping_median_us\":%.1f,\"ping_p99_us\":%.1f,"
+    (void)printf(",\"%s\":{\"setup_median_us\":%.0f,\"setup_max_us\":%.0f,\"ping_min_us\":%.1f,\"ping_median_us\":%.1f,"
+                 "\"ping_p99_us\":%.1f,"
                  "\"ping_max_us\":%.1f}",
                  name, r->setup_us, r->setup_max_us, r->min_us, r->median_us, r->p99_us, r->max_us);
 }

@@ -43,8 +43,8 @@ static bool resize(minke_map_t *map, size_t buckets_n)
     return true;
 }
 
-/* A table that once was large becomes smaller again here and not when nodes leave, so that one may remove them on the way
- * through. Without memory it stays as it is. */
+/* A table that once was large becomes smaller again here and not when nodes leave, so that one may remove them on the
+ * way through. Without memory it stays as it is. */
 static bool fit(minke_map_t *map)
 {
     if (map->buckets_n == 0) return resize(map, BUCKETS_MIN);

@@ -23,7 +23,7 @@ enum {
     DIALERS = 4,
     OF_EACH = 250,
     CONNECTIONS = DIALERS * OF_EACH,
-    HEAP_BYTES_MAX = 6 * KIB,  /* docs/memory.md says so too */
+    HEAP_BYTES_MAX = 6 * KIB,      /* docs/memory.md says so too */
     OPENSSL_BYTES_MAX = 1280 * 128 /* of a transport: a fixed number of contexts for ciphers */
 };
 
@@ -136,9 +136,9 @@ static void dial_all(scene_t *s, size_t of_each)
 {
     for (size_t k = 0; k < of_each; k++) {
         for (size_t i = 0; i < DIALERS; i++) {
-            assert_int_equal(sim_dial(s->dialers[i]->transport, s->listener->addr, 1, s->world.now,
-                                      &s->connections[i][k]),
-                             MINKE_OK);
+            assert_int_equal(
+                sim_dial(s->dialers[i]->transport, s->listener->addr, 1, s->world.now, &s->connections[i][k]),
+                MINKE_OK);
         }
         (void)sim_world_run(&s->world, s->world.now + SECOND / 50, NULL, NULL);
     }
@@ -183,11 +183,12 @@ static void idle_connections_cost_little(void **state)
     asking_ticks = listening_ticks = listening_instants = 0;
     (void)sim_world_run(&s->world, s->world.now + 30 * SECOND, NULL, NULL);
     const uint64_t checks = counters->datagrams_received - received;
-    print_message("30 s, per connection: %.3f checks, %.3f answers, %.3f allocations, %.3f ticks at the listener; these "
-                  "at %u instants\n",
-                  (double)checks / CONNECTIONS, (double)(counters->datagrams_sent - sent) / CONNECTIONS,
-                  (double)(s->listener->memory.allocations - allocations) / CONNECTIONS,
-                  (double)listening_ticks / CONNECTIONS, (unsigned)listening_instants);
+    print_message(
+        "30 s, per connection: %.3f checks, %.3f answers, %.3f allocations, %.3f ticks at the listener; these "
+        "at %u instants\n",
+        (double)checks / CONNECTIONS, (double)(counters->datagrams_sent - sent) / CONNECTIONS,
+        (double)(s->listener->memory.allocations - allocations) / CONNECTIONS, (double)listening_ticks / CONNECTIONS,
+        (unsigned)listening_instants);
     assert_in_range(checks, 58 * CONNECTIONS / 10, 62 * CONNECTIONS / 10);
     assert_int_equal(counters->datagrams_sent - sent, checks);
     assert_int_equal(s->listener->memory.allocations - allocations, checks); /* the answer, until it is sent */

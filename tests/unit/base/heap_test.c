@@ -120,7 +120,7 @@ static void test_reserve(void **state)
     assert_int_equal(minke__heap_reserve(&heap, capacity), MINKE_OK);
     assert_int_equal(minke__heap_reserve(&heap, capacity + 1), MINKE_ERROR_NO_MEMORY);
     for (size_t i = NODES_N; i > 2; i--) assert_ptr_equal(pop(&heap), &nodes[i - 1]); /* nothing was lost */
-    assert_int_equal(minke__heap_reserve(&heap, 3), MINKE_OK);                        /* could be smaller, but need not */
+    assert_int_equal(minke__heap_reserve(&heap, 3), MINKE_OK); /* could be smaller, but need not */
     assert_int_equal(heap.capacity, capacity);
     test.fail_at = 0;
     assert_int_equal(minke__heap_reserve(&heap, 3), MINKE_OK);

@@ -164,9 +164,11 @@ static void test_maps_have_keys_of_their_own(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_insert_find_remove),          cmocka_unit_test(test_any_reaches_all),
+        cmocka_unit_test(test_insert_find_remove),
+        cmocka_unit_test(test_any_reaches_all),
         cmocka_unit_test(test_allocation_failure),
-        cmocka_unit_test(test_shrinks),          cmocka_unit_test(test_hash),
+        cmocka_unit_test(test_shrinks),
+        cmocka_unit_test(test_hash),
         cmocka_unit_test(test_maps_have_keys_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
