@@ -87,11 +87,12 @@ static double cpu_s_of(pid_t process)
 
 static size_t resident_bytes(void)
 {
-    unsigned long pages = 0;
-    FILE *statm = fopen("/proc/self/statm", "r");
-    if (statm == NULL || fscanf(statm, "%*u %lu", &pages) != 1) die("/proc/self/statm");
+    char line[128] = "";
+    FILE *statm = fopen("/proc/self/statm", "r"); /* pages: in all, resident, .. */
+    if (statm == NULL || fgets(line, sizeof line, statm) == NULL) die("/proc/self/statm");
     (void)fclose(statm);
-    return pages * (size_t)sysconf(_SC_PAGESIZE);
+    const char *second = strchr(line, ' ');
+    return second != NULL ? strtoul(second, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
 static minke_host_t *new_host(long connections)

@@ -14,6 +14,14 @@ static const minke_time_t default_consent_after = 30 * 1000 * 1000;
 static const minke_time_t default_keepalive_after = 5 * 1000 * 1000;
 static const minke_time_t longest_after = MINKE_TIME_NEVER / 4; /* for ever, with room for jitter */
 
+/* In version 1 of direct mode all four are one and the same text: it is kept once. */
+static bool same_texts(const minke_ice_options_t *options)
+{
+    const char *text = options->local.ufrag;
+    return strcmp(text, options->local.pwd) == 0 && strcmp(text, options->remote.ufrag) == 0 &&
+           strcmp(text, options->remote.pwd) == 0;
+}
+
 static const char *keep_text(char **at, const char *text, size_t len)
 {
     char *copy = *at;
@@ -31,8 +39,23 @@ static minke_ice_credentials_view_t keep_credentials(char **at, const minke_ice_
     return view;
 }
 
-static size_t texts_len(const minke_ice_options_t *options)
+static void keep_texts(minke_ice_agent_t *agent, const minke_ice_options_t *options, bool same)
 {
+    char *at = agent->texts;
+    if (!same) {
+        agent->local = keep_credentials(&at, &options->local);
+        agent->remote = keep_credentials(&at, &options->remote);
+        return;
+    }
+    const size_t len = strlen(options->local.ufrag);
+    const char *text = keep_text(&at, options->local.ufrag, len);
+    agent->local = agent->remote =
+        (minke_ice_credentials_view_t){.ufrag = text, .ufrag_len = len, .pwd = text, .pwd_len = len};
+}
+
+static size_t texts_len(const minke_ice_options_t *options, bool same)
+{
+    if (same) return strlen(options->local.ufrag) + 1;
     return strlen(options->local.ufrag) + strlen(options->local.pwd) + strlen(options->remote.ufrag) +
            strlen(options->remote.pwd) + 4;
 }
@@ -46,15 +69,16 @@ static minke_time_t or_default(minke_time_t after, minke_time_t otherwise)
 minke_ice_agent_t *minke__ice_new(const minke_env_t *env, const minke_ice_options_t *options,
                                   minke_connection_t connection, minke_time_t now)
 {
-    minke_ice_agent_t *agent = minke__alloc_zero(env, sizeof *agent + texts_len(options));
+    const bool same = same_texts(options);
+    minke_ice_agent_t *agent = minke__alloc_zero(env, sizeof *agent + texts_len(options, same));
     if (agent == NULL) return NULL;
-    char *at = agent->texts;
+    agent->pairs = &agent->first;
+    agent->pairs_capacity = 1;
     agent->env = env;
     agent->connection = connection;
     agent->selected = -1;
     agent->controlling = options->controlling;
-    agent->local = keep_credentials(&at, &options->local);
-    agent->remote = keep_credentials(&at, &options->remote);
+    keep_texts(agent, options, same);
     agent->consent_after = or_default(options->consent_after, default_consent_after);
     agent->keepalive_after = or_default(options->keepalive_after, default_keepalive_after);
     const minke_time_t default_after = options->full ? default_full_handshake_after : default_handshake_after;
@@ -74,7 +98,7 @@ void minke__ice_free(minke_ice_agent_t *agent)
     if (agent == NULL) return;
     minke__full_free(agent);
     minke__answers_free(&agent->answers);
-    minke__free(agent->env, agent->pairs);
+    if (agent->pairs != &agent->first) minke__free(agent->env, agent->pairs);
     minke__free(agent->env, agent);
 }
 
@@ -99,9 +123,11 @@ minke_ice_pair_t *minke__ice_find_pair(const minke_ice_agent_t *agent, const min
 
 static bool grow(minke_ice_agent_t *agent)
 {
-    const size_t capacity = agent->pairs_capacity > 0 ? agent->pairs_capacity * 2u : 1;
-    minke_ice_pair_t *pairs = minke__realloc(agent->env, agent->pairs, capacity * sizeof pairs[0]);
+    const size_t capacity = agent->pairs_capacity * 2u;
+    const bool within = agent->pairs == &agent->first;
+    minke_ice_pair_t *pairs = minke__realloc(agent->env, within ? NULL : agent->pairs, capacity * sizeof pairs[0]);
     if (pairs == NULL) return false;
+    if (within) pairs[0] = agent->first;
     agent->pairs = pairs;
     agent->pairs_capacity = (uint8_t)capacity;
     return true;

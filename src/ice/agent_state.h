@@ -27,7 +27,8 @@ struct minke_ice_agent {
     const minke_env_t *env;
     minke_connection_t connection;
     const minke_close_t *close_reason; /* FAILED only */
-    minke_ice_pair_t *pairs;           /* the check list; grown by doubling, as most connections have one pair */
+    minke_ice_pair_t *pairs;           /* the check list; grown by doubling, as most connections have one pair: */
+    minke_ice_pair_t first;            /* which is kept here, beside all else that a check needs */
     uint8_t pairs_n, pairs_capacity;
     int8_t selected; /* index, or -1 */
     bool controlling;
@@ -44,7 +45,7 @@ struct minke_ice_agent {
     minke_time_t keepalive_interval; /* of this turn, with its jitter */
     minke_time_t keepalive_sent_at;  /* the last one, or NEVER */
     minke_ice_credentials_view_t local, remote;
-    char texts[]; /* the four strings of those, each terminated */
+    char texts[]; /* the strings of those, each terminated */
 };
 
 static inline minke_ice_pair_t *minke__ice_selected_pair(const minke_ice_agent_t *agent)

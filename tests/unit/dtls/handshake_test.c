@@ -480,9 +480,10 @@ static void data_in_the_datagram_of_the_finished(void **state)
     lab_send(&lab, LAB_SERVER, "early", 5);
     lab_run(&lab, lab.now + lab.latency);
     minke_dtls_t *server = lab.ends[LAB_SERVER].dtls, *client = lab.ends[LAB_CLIENT].dtls;
+    static const uint8_t joined[] = {'j', 'o', 'i', 'n', 'e', 'd'};
     uint8_t *record = held.data + held.len;
-    memcpy(record + minke__dtls_head(server), "joined", 6);
-    held.len += minke__dtls_seal(server, record, 6);
+    memcpy(record + minke__dtls_head(server), joined, sizeof joined);
+    held.len += minke__dtls_seal(server, record, sizeof joined);
 
     minke_dtls_input_t input = {held.data, held.len, 0}, empty = {NULL, 0, 0};
     uint8_t *plaintext;
@@ -492,8 +493,8 @@ static void data_in_the_datagram_of_the_finished(void **state)
     assert_memory_equal(plaintext, "early", 5);
     assert_false(minke__dtls_next(client, &empty, lab.now, &plaintext, &len));
     assert_true(minke__dtls_next(client, &input, lab.now, &plaintext, &len));
-    assert_int_equal(len, 6);
-    assert_memory_equal(plaintext, "joined", 6);
+    assert_int_equal(len, sizeof joined);
+    assert_memory_equal(plaintext, joined, sizeof joined);
     assert_true(plaintext > held.data && plaintext < held.data + held.len); /* in place */
     assert_false(minke__dtls_next(client, &input, lab.now, &plaintext, &len));
     lab_free(&lab);
