@@ -23,7 +23,7 @@ enum {
     DIALERS = 4,
     OF_EACH = 250,
     CONNECTIONS = DIALERS * OF_EACH,
-    HEAP_BYTES_MAX = 6656,          /* docs/memory.md says so too */
+    HEAP_BYTES_MAX = 6 * KIB,      /* docs/memory.md says so too */
     OPENSSL_BYTES_MAX = 1280 * 128 /* of a transport: a fixed number of contexts for ciphers */
 };
 
