@@ -39,7 +39,8 @@ static void init_with_any_control(pair_t *pair, uint64_t seed)
 static void survives_bad_links(void **state)
 {
     (void)state;
-    const uint64_t only = getenv("SEED") != NULL ? strtoull(getenv("SEED"), NULL, 10) : 0;
+    const char *wanted = getenv("SEED");
+    const uint64_t only = wanted != NULL ? strtoull(wanted, NULL, 10) : 0;
     for (uint64_t seed = 1; seed <= 100; seed++) {
         if (only != 0 && seed != only) continue;
         pair_t *pair = malloc(sizeof *pair);
