@@ -3,8 +3,8 @@
 _minke() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} words
     local seen="--pcap --trace --json --help"
-    local dialing="--direct-version --timeout --key --ca --dns --stun $seen"
-    local serving="--listen --announce --key --ca --dns --stun --stats --max-connections --max-connections-per-address --max-memory $seen"
+    local dialing="--direct-version --timeout --key --ca --dns --stun --mtu $seen"
+    local serving="--listen --announce --key --ca --dns --stun --mtu --stats --max-connections --max-connections-per-address --max-memory $seen"
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
         words="listen relay dial ping id perf cat key --version --trace-events --counters --help"
