@@ -19,14 +19,23 @@ void minke__packet_size_init(minke_packet_size_t *size, uint16_t base)
     *size = (minke_packet_size_t){.base = base, .confirmed = base, .limit = base, .too_large = (uint16_t)(base + 4)};
 }
 
+static void allow(minke_packet_size_t *size, uint32_t mtu_max)
+{
+    if (mtu_max < (uint32_t)size->base + size->overhead + GAIN_MIN) return;
+    size->limit = (uint16_t)((mtu_max - size->overhead) & ~3u);
+    size->too_large = (uint16_t)(size->limit + 4);
+}
+
 void minke__packet_size_path(minke_packet_size_t *size, uint32_t mtu_max, uint16_t overhead)
 {
     minke__packet_size_init(size, size->base);
     size->overhead = overhead;
-    if (mtu_max > usual[USUAL_N - 1]) mtu_max = usual[USUAL_N - 1];
-    if (mtu_max < (uint32_t)size->base + overhead + GAIN_MIN) return;
-    size->limit = (uint16_t)((mtu_max - overhead) & ~3u);
-    size->too_large = (uint16_t)(size->limit + 4);
+    allow(size, mtu_max < usual[USUAL_N - 1] ? mtu_max : usual[USUAL_N - 1]);
+}
+
+void minke__packet_size_no_jumbo(minke_packet_size_t *size)
+{
+    if ((uint32_t)size->limit + size->overhead > ETHERNET) allow(size, ETHERNET);
 }
 
 static void search(minke_packet_size_t *size, minke_time_t now)

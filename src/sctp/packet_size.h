@@ -42,6 +42,8 @@ void minke__packet_size_init(minke_packet_size_t *size, uint16_t base);
 /* Another path: back to base. IP packets of `mtu_max` bytes are the largest to try, of which the layers below take
  * `overhead`. */
 void minke__packet_size_path(minke_packet_size_t *size, uint32_t mtu_max, uint16_t overhead);
+/* No more than an Ethernet's is to be tried. Before the search begins. */
+void minke__packet_size_no_jumbo(minke_packet_size_t *size);
 /* There is enough to be sent for larger packets to pay. Does nothing unless in BASE. */
 void minke__packet_size_begin(minke_packet_size_t *size, minke_time_t now);
 

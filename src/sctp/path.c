@@ -9,7 +9,12 @@
  */
 #include "sctp/association.h"
 
-enum { PAYS_FROM = 64 << 10, INFO_BYTES = 12, HEARTBEAT_BYTES = MINKE_SCTP_CHUNK_HEADER_BYTES + INFO_BYTES };
+enum {
+    PAYS_FROM = 64 << 10,
+    SHORT_PATH = 1000,
+    INFO_BYTES = 12,
+    HEARTBEAT_BYTES = MINKE_SCTP_CHUNK_HEADER_BYTES + INFO_BYTES
+};
 
 static uint32_t payload_of(uint32_t packet_len)
 {
@@ -53,10 +58,21 @@ void minke__sctp_path(minke_sctp_t *sctp, uint32_t mtu_max, uint16_t overhead, b
 
 /* ---- probes out ---- */
 
+/* Data is on its way and some has arrived. Two chunks in a packet in place of one cost more than fewer packets save,
+ * so there must be a round trip in which a larger packet makes up for it: windows grow by packets. */
+static bool pays(const minke_sctp_t *sctp)
+{
+    if (sctp->out.bytes_acked < PAYS_FROM || minke__flight_empty(&sctp->out.flight)) return false;
+    const minke_packet_size_t *size = &sctp->path.size;
+    return sctp->path.is_cut || sctp->out.rtt.minimum >= SHORT_PATH || size->limit >= 2 * size->base;
+}
+
 static uint16_t probe_len(minke_sctp_t *sctp, minke_time_t now)
 {
     if (sctp->path.measure_due) return MINKE_SCTP_HEADER_BYTES + HEARTBEAT_BYTES;
-    if (sctp->out.bytes_acked < PAYS_FROM || minke__flight_empty(&sctp->out.flight)) return 0;
+    if (!pays(sctp)) return 0;
+    /* pion reads 1500 bytes, dcSCTP 2048, libjuice 4096 (and fails for good on Windows where that is not enough). */
+    if (!sctp->with_minke) minke__packet_size_no_jumbo(&sctp->path.size);
     minke__packet_size_begin(&sctp->path.size, now);
     return minke__packet_size_due(&sctp->path.size, now);
 }

@@ -109,6 +109,21 @@ static void a_limit_between_the_usual_sizes(void **state)
     assert_int_equal(w.probes, 2);
 }
 
+static void no_jumbo_frames(void **state)
+{
+    (void)state;
+    walk_t w;
+    start(&w, 9000, IP4);
+    minke__packet_size_no_jumbo(&w.size);
+    minke__packet_size_no_jumbo(&w.size);
+    search(&w, 9000);
+    assert_int_equal(w.size.confirmed, 1432);
+    start(&w, 1400, IP4);
+    minke__packet_size_no_jumbo(&w.size);
+    search(&w, 9000);
+    assert_int_equal(w.size.confirmed, 1400 - IP4 - 3);
+}
+
 static void a_lost_probe_is_no_answer(void **state)
 {
     (void)state;
@@ -236,6 +251,7 @@ int main(void)
         cmocka_unit_test(nothing_is_tried_where_nothing_is_allowed),
         cmocka_unit_test(every_mtu),
         cmocka_unit_test(a_limit_between_the_usual_sizes),
+        cmocka_unit_test(no_jumbo_frames),
         cmocka_unit_test(a_lost_probe_is_no_answer),
         cmocka_unit_test(a_late_answer_counts),
         cmocka_unit_test(what_the_system_refuses_needs_no_second_try),

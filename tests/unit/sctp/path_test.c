@@ -290,6 +290,23 @@ static void another_path_begins_small(void **state)
     script_free(&s);
 }
 
+/* Over a short path two chunks in a packet would only cost; eight in a jumbo frame do not. */
+static void short_paths_keep_one_chunk(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 8; i++) {
+        const bool is_cut = (i & 1) != 0, is_short = (i & 2) != 0, jumbo = (i & 4) != 0;
+        script_t s;
+        (void)set_up(&s, true);
+        minke__sctp_path(s.sctp, jumbo ? 9000 : 1500, OVERHEAD, is_cut, s.now);
+        s.sctp->path.measure_due = false;
+        s.sctp->with_minke = true; /* nobody else is sent jumbo frames */
+        s.sctp->out.rtt.minimum = is_short ? 100 : 10 * SCRIPT_MS;
+        assert_int_equal(take_probe(&s), is_cut || !is_short || jumbo);
+        script_free(&s);
+    }
+}
+
 static void no_probe_where_there_is_nobody(void **state)
 {
     (void)state;
@@ -317,6 +334,7 @@ int main(void)
         cmocka_unit_test(what_the_system_refuses_is_not_repeated),
         cmocka_unit_test(another_path_is_measured),
         cmocka_unit_test(another_path_begins_small),
+        cmocka_unit_test(short_paths_keep_one_chunk),
         cmocka_unit_test(no_probe_where_there_is_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
