@@ -36,7 +36,7 @@ const rows = PAIRS.map(pair => ({
 
 export default {
   order: 62,
-  rounds: 2,
+  rounds: 1,
   title: 'Two flows on one link',
   about: `Two flows share 100 Mbit/s at ${RTT} ms with a queue of one bandwidth-delay product. The second begins ${LATER_S} s after the first; ` +
     `rates are means of the ${SETTLED_S} s that end ${SECONDS - 1} s later, and Jain's index is of these two (1: equal; 0.5: one has all). ` +

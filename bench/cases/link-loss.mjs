@@ -34,7 +34,7 @@ const percent = loss => `${loss * 100} %`;
 
 export default {
   order: 61,
-  rounds: 3,
+  rounds: 1,
   title: 'A link that loses packets',
   about: 'The link of 100 Mbit/s with a queue of one bandwidth-delay product, a round trip of 100 ms, and random losses behind the ' +
     'bottleneck in both directions, each packet for itself. 30 s from the connection on; the mean of several links, which run at the ' +

@@ -10,7 +10,7 @@ const rows = WHO.flatMap(kind => RTTS.map(rtt => ({
 
 export default {
   order: 60,
-  rounds: 2,
+  rounds: 1,
   title: 'A link of 100 Mbit/s',
   about: 'One flow over a link of 100 Mbit/s with a drop-tail queue of one bandwidth-delay product and no other losses, for 20 s from the ' +
     'moment the receiver sees the connection, so slow start is in it; and its second half. The link is a process between two network ' +
