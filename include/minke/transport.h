@@ -165,16 +165,18 @@ MINKE_API MINKE_MUST_USE size_t minke_transport_transmit(minke_transport_t *tran
 
 /** What the system may do with a datagram that does not fit the path. */
 typedef enum minke_fragmentation {
-    MINKE_FRAGMENT_USUAL = 0, /**< as for any UDP socket: it is known to fit */
-    MINKE_FRAGMENT_NEVER,     /**< it tries whether it fits: with DF, and not cut by the system (IP_PMTUDISC_PROBE) */
+    MINKE_FRAGMENT_USUAL = 0, /**< it should fit: best with DF and an error where the system knows better
+                                 (IP_PMTUDISC_DO), or as any UDP socket does it */
+    MINKE_FRAGMENT_NEVER,     /**< it tries whether it fits: with DF, and an error rather than pieces */
     MINKE_FRAGMENT_ALLOWED    /**< it does not fit any more and cannot be made anew: without DF (IP_PMTUDISC_DONT). Over
-                                 IPv6, where only the sender cuts, and not without being told, this does not come up */
+                                 IPv6, where only the sender cuts, and not without being told, this hardly comes up */
 } minke_fragmentation_t;
 
 /** How to send what minke_transport_transmit gave last. Never anything but USUAL where mtu_max is 1280. */
 MINKE_API minke_fragmentation_t minke_transport_fragmentation(const minke_transport_t *transport);
 
-/** The system refused datagrams of `len` bytes, each, for their size (EMSGSIZE). They count as lost. */
+/** The system refused datagrams of `len` bytes, each, for their size (EMSGSIZE). They count as lost, and what follows
+ * is smaller, or ALLOWED where it is as small as can be. */
 MINKE_API void minke_transport_too_large(minke_transport_t *transport, const minke_path_t *path, size_t len,
                                          minke_time_t now);
 

@@ -1,4 +1,9 @@
 #define _GNU_SOURCE
+/*
+ * Linux by default (WANT) sends datagrams with DF but trains without, so that a path which has become too small cuts
+ * every packet of them for as long as it lasts and nobody hears of it. With DO all have it, and what a router says of
+ * its MTU makes the next send fail (EMSGSIZE, or EINVAL for a train), which minke_transport_too_large is told.
+ */
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -19,11 +24,8 @@ static void discover(const minke_udp_t *udp, int how_ip4, int how_ip6)
 
 void minke__udp_fragment(const minke_udp_t *udp, minke_fragmentation_t fragmentation)
 {
-    switch (fragmentation) {
-    case MINKE_FRAGMENT_NEVER: discover(udp, IP_PMTUDISC_PROBE, IPV6_PMTUDISC_PROBE); break;
-    case MINKE_FRAGMENT_ALLOWED: discover(udp, IP_PMTUDISC_DONT, IPV6_PMTUDISC_DONT); break;
-    case MINKE_FRAGMENT_USUAL: discover(udp, IP_PMTUDISC_WANT, IPV6_PMTUDISC_WANT); break;
-    }
+    const bool allowed = fragmentation == MINKE_FRAGMENT_ALLOWED;
+    discover(udp, allowed ? IP_PMTUDISC_DONT : IP_PMTUDISC_DO, allowed ? IPV6_PMTUDISC_DONT : IPV6_PMTUDISC_DO);
 }
 
 #else /* another system: as it does it */

@@ -564,7 +564,7 @@ static size_t transmit_data(minke_connection_state_t *c, uint8_t *buffer, size_t
 size_t minke__connection_transmit(minke_connection_state_t *c, uint8_t *buffer, size_t capacity, minke_train_t *train,
                                   minke_path_t *path, minke_time_t now)
 {
-    c->fragmentation = MINKE_FRAGMENT_USUAL;
+    c->fragmentation = c->in_pieces ? MINKE_FRAGMENT_ALLOWED : MINKE_FRAGMENT_USUAL;
     if (c->phase == MINKE_PHASE_CLOSED) return 0;
     const size_t check_len = minke__ice_transmit(c->session->ice, buffer, capacity, path, now);
     if (check_len > 0) return one_datagram(train, buffer, check_len);

@@ -80,6 +80,7 @@ typedef struct minke_connection_state {
     minke_address_t sized_remote; /* the path that SCTP knows */
     minke_socket_t sized_socket;
     minke_fragmentation_t fragmentation; /* of the train that was made last */
+    bool in_pieces;                      /* the path does not even take what every path should: all is cut below */
 
     void *user; /* of the layer above; NULL at first */
 

@@ -4,7 +4,8 @@
 #include "webrtc/endpoint.h"
 #include "webrtc/observe.h"
 
-enum { IP4_BYTES = 20, IP6_BYTES = 40, UDP_BYTES = 8 };
+/* SMALLEST: no datagram is larger before the path is known to take it. */
+enum { IP4_BYTES = 20, IP6_BYTES = 40, UDP_BYTES = 8, SMALLEST = 1232 };
 
 static size_t dtls_bytes(const minke_connection_state_t *c)
 {
@@ -16,6 +17,7 @@ void minke__connection_follow_path(minke_connection_state_t *c, const minke_path
     if (c->sized_socket == path->socket && minke__address_equal(&c->sized_remote, &path->remote)) return;
     c->sized_socket = path->socket;
     c->sized_remote = path->remote;
+    c->in_pieces = false;
     const bool ip6 = path->remote.family == MINKE_FAMILY_IP6;
     const size_t below = (size_t)(ip6 ? IP6_BYTES : IP4_BYTES) + UDP_BYTES + dtls_bytes(c);
     minke__sctp_path(c->sctp, c->config->mtu_max, (uint16_t)below, !ip6, now);
@@ -37,8 +39,9 @@ minke_fragmentation_t minke_transport_fragmentation(const minke_transport_t *t) 
 void minke_transport_too_large(minke_transport_t *t, const minke_path_t *path, size_t len, minke_time_t now)
 {
     const minke_ice_session_t *session = minke__endpoint_by_path(t, path);
-    if (session == NULL || session->owner->sctp == NULL || session->owner->phase >= MINKE_PHASE_CLOSING) return;
+    if (session == NULL || session->owner->dial != NULL || session->owner->phase >= MINKE_PHASE_CLOSING) return;
     minke_connection_state_t *c = session->owner;
-    if (len > dtls_bytes(c)) minke__sctp_refused(c->sctp, len - dtls_bytes(c), now);
+    if (len <= SMALLEST) c->in_pieces = true;
+    else if (c->sctp != NULL) minke__sctp_refused(c->sctp, len - dtls_bytes(c), now);
     minke__endpoint_touch(t, c);
 }

@@ -101,6 +101,21 @@ static void interfaces_that_refuse(void **state)
     sim_world_free(&s.world);
 }
 
+/* Not even what IPv6 asks of every path: datagrams go in pieces from the handshake on. */
+static void an_interface_below_the_minimum(void **state)
+{
+    (void)state;
+    static scene_t s;
+    const sim_link_t link = link_of(1000);
+    set_up(&s, 1500, false, &link);
+    s.dialer->mtu = s.listener->mtu = 1000;
+    run(&s, 20 * SECOND);
+    assert_true(s.reader.got > 10000000);
+    assert_true(sim_network_fragmented(s.world.network) > 0);
+    assert_int_equal(packet_max(&s), FULL);
+    sim_world_free(&s.world);
+}
+
 /* The way there takes smaller packets from now on, and nobody says so: what is in flight gets through in pieces, what
  * follows is small, and soon as large as it may be. */
 static void a_path_shrinks_in_silence(void **state)
@@ -218,9 +233,13 @@ static void private_connections_too(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(links_of_every_mtu),        cmocka_unit_test(interfaces_that_refuse),
-        cmocka_unit_test(a_path_shrinks_in_silence), cmocka_unit_test(losses_do_not_mislead),
-        cmocka_unit_test(a_move_begins_anew),        cmocka_unit_test(little_is_not_probed),
+        cmocka_unit_test(links_of_every_mtu),
+        cmocka_unit_test(interfaces_that_refuse),
+        cmocka_unit_test(an_interface_below_the_minimum),
+        cmocka_unit_test(a_path_shrinks_in_silence),
+        cmocka_unit_test(losses_do_not_mislead),
+        cmocka_unit_test(a_move_begins_anew),
+        cmocka_unit_test(little_is_not_probed),
         cmocka_unit_test(private_connections_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
