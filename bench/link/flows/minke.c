@@ -164,7 +164,6 @@ static int dial(minke_host_t *host, const char *where, const char *control)
 /* Sets the congestion control; false: there is none of this name. */
 static bool choose(minke_host_options_t *options, const char *name)
 {
-#ifdef LINK_MINKE_CONGESTION
     static const char *const names[] = {
         [MINKE_CONGESTION_CUBIC] = "cubic", [MINKE_CONGESTION_NEW_RENO] = "newreno", [MINKE_CONGESTION_BBR] = "bbr"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -172,9 +171,6 @@ static bool choose(minke_host_options_t *options, const char *name)
         options->transport.congestion = (minke_congestion_control_t)i;
         return true;
     }
-#else
-    (void)options;
-#endif
     return strcmp(name, "default") == 0;
 }
 
