@@ -121,8 +121,8 @@ endforeach()
 minke_test_program(idle-memory minke ${PROJECT_SOURCE_DIR}/tests/memory/idle_memory.c)
 target_compile_definitions(idle-memory PRIVATE _GNU_SOURCE=)
 
-# Flows through a link in virtual time: bench/programs/sim_link.c says how to run it.
-minke_test_program(sim-link minke-core ${PROJECT_SOURCE_DIR}/bench/programs/sim_link.c
+# Flows through a link in virtual time: bench/simulated/link.c says how to run it.
+minke_test_program(sim-link minke-core ${PROJECT_SOURCE_DIR}/bench/simulated/link.c
   ${PROJECT_SOURCE_DIR}/tests/sim/flows.c ${PROJECT_SOURCE_DIR}/tests/sim/textbook.c)
 
 # Load for a relay, and the plain TCP splice that it is compared with: bench/relay/run and tests/cli/relay_load.sh start
@@ -149,7 +149,6 @@ target_include_directories(bench-support PUBLIC ${PROJECT_SOURCE_DIR}/bench/prog
 target_link_libraries(bench-support PUBLIC minke OpenSSL::SSL OpenSSL::Crypto PRIVATE minke-flags)
 set_target_properties(bench-support PROPERTIES C_STANDARD 11)
 file(GLOB bench_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/programs/*.c)
-list(FILTER bench_sources EXCLUDE REGEX "/sim_[a-z]*\\.c$") # in virtual time: targets of their own
 pkg_check_modules(usrsctp QUIET IMPORTED_TARGET usrsctp)
 if(usrsctp_FOUND)
   set(bench_links_usrsctp-flow PkgConfig::usrsctp)

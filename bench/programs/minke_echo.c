@@ -1,10 +1,12 @@
 /*
  * How long a small message takes through a stream of Minke and back, from process to process.
  *
- *     build/bench/minke-echo --listen ADDR                           prints {"addr":".."}, and stays
- *     build/bench/minke-echo [--count N] [--message BYTES] ADDR      one JSON object: the median, in microseconds
+ *     build/bench/minke-echo --listen ADDR [--spin US]               prints {"addr":".."}, and stays
+ *     build/bench/minke-echo [--count N] [--message BYTES] [--spin US] ADDR      one JSON object: the median, in
+ * microseconds
  *
- * Both are asleep until something comes, as a program that has nothing else to do.
+ * Both are asleep until something comes, as a program that has nothing else to do, unless --spin has them look for it
+ * so many microseconds first.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,11 +16,11 @@
 #include "support/host.h"
 #include "support/measure.h"
 
-static const char usage[] = "usage: minke-echo --listen ADDR\n"
-                            "       minke-echo [--count N] [--message BYTES] ADDR\n";
+static const char usage[] = "usage: minke-echo --listen ADDR [--spin US]\n"
+                            "       minke-echo [--count N] [--message BYTES] [--spin US] ADDR\n";
 static const char protocol[] = "/minke-bench/echo/1.0.0";
 
-enum { MESSAGE_MAX = 16384, COUNT_MAX = 1000000, WARM_N = 200, SILENCE_MS = 10000 };
+enum { MESSAGE_MAX = 16384, COUNT_MAX = 1000000, WARM_N = 200, SILENCE_MS = 10000, SPIN_MAX = 1000000 };
 
 static _Noreturn void echo_for_ever(const char *addr)
 {
@@ -80,10 +82,14 @@ static int measure(const char *addr, size_t count, size_t message_len)
 int main(int argc, char **argv)
 {
     const char *listen = NULL;
-    double count = 10000, message_len = 64;
-    const argument_t known[] = {
-        {"--listen", NULL, &listen}, {"--count", &count, NULL}, {"--message", &message_len, NULL}, {NULL, NULL, NULL}};
+    double count = 10000, message_len = 64, spin_us = 0;
+    const argument_t known[] = {{"--listen", NULL, &listen},
+                                {"--count", &count, NULL},
+                                {"--message", &message_len, NULL},
+                                {"--spin", &spin_us, NULL},
+                                {NULL, NULL, NULL}};
     const char *addr = read_arguments(argc, argv, known, usage);
+    if (spin_us >= 0 && spin_us <= SPIN_MAX) choose_spin((uint32_t)spin_us);
     if (listen != NULL && addr == NULL) echo_for_ever(listen);
     if (addr == NULL || count < 1 || count > COUNT_MAX || message_len < 1 || message_len > MESSAGE_MAX) {
         (void)fputs(usage, stderr);

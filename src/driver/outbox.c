@@ -27,15 +27,15 @@ static void wait_for_room(minke_host_t *host, minke_host_socket_t *s, bool wante
 
 static bool go_together(const minke_routed_train_t *a, const minke_routed_train_t *b)
 {
-    return a->path.socket == b->path.socket && a->fragmentation == b->fragmentation;
+    return a->path.socket == b->path.socket && a->in_pieces == b->in_pieces;
 }
 
 static size_t send_by(minke_udp_t *udp, minke_routed_train_t *trains, size_t n)
 {
-    const bool usual = trains->fragmentation == MINKE_FRAGMENT_USUAL;
-    if (!usual) minke__udp_fragment(udp, trains->fragmentation);
+    const bool in_pieces = trains->in_pieces;
+    if (in_pieces) minke__udp_fragment(udp, true);
     const size_t done = minke__udp_send(udp, trains, n);
-    if (!usual) minke__udp_fragment(udp, MINKE_FRAGMENT_USUAL);
+    if (in_pieces) minke__udp_fragment(udp, false);
     return done;
 }
 
@@ -83,7 +83,7 @@ static bool collect(minke_host_t *host)
                                  &next->train, &next->path, host->now) == 0) {
         return false;
     }
-    next->fragmentation = minke_transport_fragmentation(host->node->transport);
+    next->in_pieces = minke_transport_fragmentation(host->node->transport) == MINKE_FRAGMENT_ALLOWED;
     next->no_way = 0;
     next->too_large = 0;
     outbox->trains_n++;

@@ -45,7 +45,7 @@ int minke__udp_open(minke_udp_t *udp, const minke_address_t *address, minke_udp_
         return MINKE_ERROR_SYSTEM;
     }
     minke__from_system(&system, &udp->bound);
-    minke__udp_fragment(udp, MINKE_FRAGMENT_USUAL);
+    minke__udp_fragment(udp, false);
     return MINKE_OK;
 }
 

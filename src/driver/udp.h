@@ -20,7 +20,7 @@
 typedef struct minke_routed_train {
     minke_train_t train;
     minke_path_t path;
-    minke_fragmentation_t fragmentation;
+    bool in_pieces;   /* the system may cut its datagrams */
     int no_way;       /* out: errno if the system knows no way to the remote, else 0 */
     size_t too_large; /* out: bytes of a datagram of it that the system refused for its size; 0: of none */
 } minke_routed_train_t;
@@ -71,8 +71,8 @@ MINKE_MUST_USE size_t minke__udp_send(minke_udp_t *udp, minke_routed_train_t *tr
 
 /* ---- */
 
-/* udp_fragments.c: what the system may do with the datagrams that are sent from now on. */
-void minke__udp_fragment(const minke_udp_t *udp, minke_fragmentation_t fragmentation);
+/* udp_fragments.c: may the system cut the datagrams that are sent from now on into pieces, or do all carry DF? */
+void minke__udp_fragment(const minke_udp_t *udp, bool allowed);
 
 /* The addresses of this machine's interfaces of one family, those of loopback last. Returns how many. */
 size_t minke__interface_addresses(uint8_t family, minke_address_t *out, size_t capacity);

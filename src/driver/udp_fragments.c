@@ -22,18 +22,17 @@ static void discover(const minke_udp_t *udp, int how_ip4, int how_ip6)
     else set_option(udp->fd, IPPROTO_IP, IP_MTU_DISCOVER, how_ip4);
 }
 
-void minke__udp_fragment(const minke_udp_t *udp, minke_fragmentation_t fragmentation)
+void minke__udp_fragment(const minke_udp_t *udp, bool allowed)
 {
-    const bool allowed = fragmentation == MINKE_FRAGMENT_ALLOWED;
     discover(udp, allowed ? IP_PMTUDISC_DONT : IP_PMTUDISC_DO, allowed ? IPV6_PMTUDISC_DONT : IPV6_PMTUDISC_DO);
 }
 
 #else /* another system: as it does it */
 
-void minke__udp_fragment(const minke_udp_t *udp, minke_fragmentation_t fragmentation)
+void minke__udp_fragment(const minke_udp_t *udp, bool allowed)
 {
     (void)udp;
-    (void)fragmentation;
+    (void)allowed;
 }
 
 #endif

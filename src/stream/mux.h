@@ -24,7 +24,7 @@ typedef struct minke_mux_options {
     uint32_t send_buffer;        /* bytes accepted per stream and not yet handed to SCTP, whatever the others hold.
                                     Default 256 KiB */
     uint32_t send_buffer_max;    /* the same where the path takes more in a round trip: what that is, shared by the
-                                    streams.   Default 4 MiB */
+                                    streams. Default 4 MiB */
     uint32_t send_buffer_shared; /* of all streams of the connection, or what the path takes if that is more: beyond it
                                     each may have one frame. Default 1 MiB, half of a core's own cache */
     uint32_t send_buffer_total;  /* for all streams of the connection. Default 8 MiB, and a quarter of its memory */

@@ -1,6 +1,6 @@
 /*
  * What flows make of a link of 100 Mbit/s with a queue of one product of rate and round trip, in virtual time, with a
- * driver that sleeps in whole milliseconds. `sim-link` prints the same for other links (bench/programs/sim_link.c).
+ * driver that sleeps in whole milliseconds. `sim-link` prints the same for other links (bench/simulated/link.c).
  *
  * Shares are of user data: a packet of 1191 bytes carries 1160 of them and takes 1256 on the link, so that 92.4 % is
  * the most.

@@ -14,6 +14,9 @@ void must(int result, const char *what)
 }
 
 static minke_udp_batching_t udp_batching;
+static uint32_t spin_us;
+
+void choose_spin(uint32_t us) { spin_us = us; }
 
 void choose_udp(const char *way)
 {
@@ -34,6 +37,7 @@ minke_host_t *new_host(uint32_t connections, bool identify)
     options.identify = identify;
     options.transport.connections_max = options.transport.connections_per_address_max = connections;
     options.udp_batching = udp_batching;
+    options.spin_us = spin_us;
     minke_host_t *host = minke_host_new(&options);
     if (host == NULL) must(MINKE_ERROR_NO_MEMORY, "host");
     return host;

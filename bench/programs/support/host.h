@@ -13,8 +13,11 @@ void must(int result, const char *what);
 minke_host_t *new_host(uint32_t connections, bool identify);
 
 /* What all hosts made from now on may try with UDP: "auto", "mmsg" or "single", as `udp_batching` has it. Ends the
- * program when there is no such way, or the library has no choice. */
+ * program when there is no such way. */
 void choose_udp(const char *way);
+
+/* How long they look again and again before they sleep: `spin_us`. */
+void choose_spin(uint32_t us);
 
 /* Listens, and prints {"addr":".."} when it can be dialled. */
 void listen_at(minke_host_t *host, const char *multiaddr);
